@@ -9,9 +9,10 @@
  *
  *  - CODEC_EVENT: *event is filled and *in has been advanced past it. Slices in the event point into the
  *    caller's buffer and live as long as those bytes stay where they are.
- *  - CODEC_MORE: the bytes at hand end inside an element. *in is unchanged; keep its bytes and call again
- * with the same bytes at the front and more behind them (they may have moved). event->need is the number of
- * bytes that are missing at least, 0 when that is not known. No byte is looked at twice.
+ *  - CODEC_MORE: the bytes at hand end inside an element. Keep the bytes that *in shows now (all of them, but
+ *    for bytes that no event will ever show, such as ignored text, which may have been dropped from its
+ * front) and call again with them in front and more behind them; they may have moved. event->need is the
+ * number of bytes that are missing at least, 0 when that is not known. No byte is looked at twice.
  *  - CODEC_ERROR: event->error says what is wrong and where. The parser stays in error until it is made anew.
  *
  * A parser is a plain struct of a few hundred bytes at most that the caller places; nothing is allocated,

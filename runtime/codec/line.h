@@ -1,0 +1,70 @@
+/* codec/line.h: what the hand-written halves of the line protocols share (see midge/line.h, nats_common.rl).
+ *
+ * Private to the toolkit. All functions are pure but for the struct given. `in` is always the same bytes that
+ * the machine has seen: the first one is the first byte of the message. */
+#ifndef CODEC_LINE_H
+#define CODEC_LINE_H
+
+#include <midge/line.h>
+
+enum codec_line_rc {
+    CODEC_LINE_DONE, /* pos is behind the LF */
+    CODEC_LINE_MORE, /* pos is the end of the input */
+    CODEC_LINE_BAD,  /* pos is the byte that continues nothing */
+};
+
+/* The generated machines: run over the bytes from ln->pos on, up to the LF of one line. */
+enum codec_line_rc codec_client_scan(struct codec_line *ln, slice in);
+
+/* No byte of a line has been seen (a machine then begins in its start state). */
+static inline bool codec_line_is_new(const struct codec_line *ln)
+{
+    return ln->pos == 0 && ln->verb == 0;
+}
+
+/* 1 to 9 decimal digits, nothing else. */
+bool codec_line_number(slice text, uint32_t *value);
+
+/* The argument text of a complete line: from the first argument to the LF. If a CR stands anywhere behind the
+ * first byte, the last byte does not belong to it (nearly always it is that CR; the server drops a byte in
+ * any case). */
+slice codec_line_text(const struct codec_line *ln, slice in);
+
+/* The argument text, which reaches to `end` (the end of the input, or the LF), is longer than the limit,
+ * whatever follows. *breach is the offset from the first byte of the message of the byte that is too much; it
+ * does not depend on how the line was cut into reads. */
+bool codec_line_breach(const struct codec_line *ln, slice in, size_t end, size_t limit, size_t *breach);
+
+static inline bool codec_line_too_long(const struct codec_line *ln, slice in, size_t end, size_t limit,
+                                       size_t *breach)
+{
+    return ln->argc > 0 && end - ln->tok[0].at > limit && codec_line_breach(ln, in, end, limit, breach);
+}
+
+/* Take an odd line apart again: arguments are separated by blanks and, if asked, by CR and LF. */
+void codec_line_split(struct codec_line *ln, slice in, slice text, bool at_cr_lf);
+
+/* The bytes of argument i; i < CODEC_LINE_TOKENS. */
+static inline slice codec_line_arg(const struct codec_line *ln, slice in, size_t i)
+{
+    return slice_make(in.ptr + ln->tok[i].at, ln->tok[i].end - ln->tok[i].at);
+}
+
+/* The first n bytes of the message are done with. */
+static inline void codec_line_advance(struct codec_line *ln, slice *in, size_t n)
+{
+    *in = slice_from(*in, n);
+    ln->offset += n;
+    ln->pos = 0;
+}
+
+/* The whole line is done with; what follows is no part of it. */
+static inline void codec_line_leave(struct codec_line *ln, slice *in)
+{
+    codec_line_advance(ln, in, ln->pos);
+    ln->verb = 0;
+    ln->argc = 0;
+    ln->odd = false;
+}
+
+#endif
