@@ -161,6 +161,10 @@ void sublist_result_free(struct sublist_result *res);
 struct sublist_scratch *sublist_scratch_new(unsigned slot);
 void sublist_scratch_free(struct sublist_scratch *sc);
 
+/* [any] Subjects whose patterns are in its cache at present: the server's cache size is the sum over loops.
+ */
+uint64_t sublist_scratch_cached(const struct sublist_scratch *sc);
+
 /* [the scratch's loop, online] Everything that matches `subject`, whose tokens are taken literally (`foo.*`
  * published is matched by the pattern `foo.*`, not by `foo.bar`). A subject with an empty token matches
  * nothing. Subs with the same queue name on different patterns form one group. No order is promised. The
@@ -229,8 +233,7 @@ struct sublist_stats {
     uint64_t inserts; /* ever */
     uint64_t removes;
     uint64_t matches;
-    uint64_t hits;  /* matches that did not walk the tree of patterns */
-    uint64_t cache; /* subjects whose patterns are cached at present */
+    uint64_t hits; /* matches that did not walk the tree of patterns */
     uint64_t fanout_max;
     uint64_t fanout_sum; /* average is fanout_sum / matches */
 };
