@@ -64,7 +64,8 @@ static void log_change(struct sim_content *c, struct sim_change ch)
     if (c->kept_size > SIM_CONTENT_LOG_MAX && !c->has_lost)
         sim_content_sync(c);
     ch.kept = c->kept_size;
-    keep(c, c->data + ch.at, ch.old_len);
+    if (ch.old_len > 0)
+        keep(c, c->data + ch.at, ch.old_len);
     c->log = grow(c->log, &c->log_cap, c->log_count + 1, sizeof *c->log, 8);
     c->log[c->log_count++] = ch;
 }
