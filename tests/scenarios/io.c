@@ -77,11 +77,13 @@ static struct sockaddr_in address_of(const char *host, uint16_t port)
     return address;
 }
 
-struct io_conn *io_connect(struct io *io, slice name, const char *host, uint16_t port)
+struct io_conn *io_connect(struct io *io, slice name, const char *host, uint16_t port, int receive_buffer)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = address_of(host, port);
     int one = 1;
+    if (fd >= 0 && receive_buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         int error = errno;
         if (fd >= 0)

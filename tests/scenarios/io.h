@@ -26,6 +26,7 @@ struct io_conn {
     SSL *ssl; /* NULL: plain */
     bool handshaking;
     bool paused;    /* nothing is read */
+    bool answers;   /* PINGs that nobody expects are answered, as a client library does */
     bool datagrams; /* a bound UDP socket: each datagram is followed by LF when it has none */
     bool listening; /* an accepting socket; io_accept takes its connections */
     enum io_end end;
@@ -56,8 +57,9 @@ uint64_t io_now_ms(void); /* monotonic */
 /* The connection of that name, NULL when there is none. */
 struct io_conn *io_find(const struct io *io, slice name);
 
-/* Connects over TCP. NULL: errno says why. A closed connection of the same name is replaced. */
-struct io_conn *io_connect(struct io *io, slice name, const char *host, uint16_t port);
+/* Connects over TCP, with a receive buffer of that many bytes (0: the system's). NULL: errno says why. An
+ * earlier connection of the same name is replaced. */
+struct io_conn *io_connect(struct io *io, slice name, const char *host, uint16_t port, int receive_buffer);
 
 /* Binds a socket on 127.0.0.1: UDP, or TCP that listens. */
 struct io_conn *io_bind(struct io *io, slice name, uint16_t port, int type);

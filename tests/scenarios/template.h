@@ -6,6 +6,7 @@
  * none
  *   $(repeat N TEXT)          TEXT N times
  *   $(nkey-sign SEED TEXT)    Ed25519 signature in unpadded URL base64; nkey-sign-std: padded standard base64
+ *   $(file PATH)              the content of a file
  *
  * A template is built anew for each use, because its variables may have changed. */
 #ifndef TESTS_SCENARIO_TEMPLATE_H

@@ -98,6 +98,20 @@ static bool add_signature(struct builder *b, slice arguments, bool url)
     return ok || fail(b, "no nkey seed");
 }
 
+static bool add_file(struct builder *b, slice path)
+{
+    struct bytes name = {0};
+    bytes_add_slice(&name, path);
+    FILE *f = fopen(bytes_str(&name), "rb");
+    bytes_free(&name);
+    if (f == NULL)
+        return fail(b, "no such file");
+    for (int c; (c = getc(f)) != EOF;)
+        add_byte(b, (uint8_t)c);
+    fclose(f);
+    return true;
+}
+
 static bool add_function(struct builder *b, slice call)
 {
     struct template arguments = {0};
@@ -112,6 +126,8 @@ static bool add_function(struct builder *b, slice call)
         ok = add_signature(b, text, true);
     else if (slice_eq_str(name, "nkey-sign-std"))
         ok = add_signature(b, text, false);
+    else if (slice_eq_str(name, "file"))
+        ok = add_file(b, text);
     else
         ok = fail(b, "unknown function");
     template_free(&arguments);

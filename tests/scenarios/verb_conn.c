@@ -42,6 +42,18 @@ static void bind_captures(struct play *p, const struct template *t, const slice 
     }
 }
 
+/* Answers the PINGs at the front of what was read. */
+static bool answer_pings(struct io_conn *conn)
+{
+    bool any = false;
+    while (conn->answers && slice_starts(io_pending(conn), SLICE_LIT("PING\r\n"))) {
+        io_consume(conn, 6);
+        io_send(conn, SLICE_LIT("PONG\r\n"));
+        any = true;
+    }
+    return any;
+}
+
 /* Takes the template from the front of what was read. */
 static enum template_result take(struct play *p, struct io_conn *conn, const struct template *t)
 {
@@ -55,7 +67,7 @@ static enum template_result take(struct play *p, struct io_conn *conn, const str
         io_consume(conn, used);
     }
     free(captured);
-    return result;
+    return result == TEMPLATE_NO && answer_pings(conn) ? take(p, conn, t) : result;
 }
 
 /* The text of a step (or a line of its set) as a template; a line ends in CR LF. */
@@ -125,6 +137,7 @@ static bool peek_line(struct play *p, struct io_conn *conn, slice expected, slic
 {
     uint64_t deadline = play_deadline(p);
     for (;;) {
+        answer_pings(conn);
         slice in = io_pending(conn);
         const uint8_t *lf = in.len == 0 ? NULL : memchr(in.ptr, '\n', in.len);
         if (lf != NULL) {
@@ -352,7 +365,7 @@ static bool must_be_refused(struct play *p, slice name, uint16_t port)
 {
     uint64_t deadline = play_deadline(p);
     for (;;) {
-        struct io_conn *conn = io_connect(&p->io, name, "127.0.0.1", port);
+        struct io_conn *conn = io_connect(&p->io, name, "127.0.0.1", port, 0);
         if (conn == NULL)
             return errno == ECONNREFUSED || play_fail(p, "connect: %s", strerror(errno));
         io_close(conn, false);
@@ -377,11 +390,14 @@ static bool open_conn(struct play *p, struct io_conn **out)
             return false;
         port = (uint16_t)number;
     }
+    unsigned long buffer = 0;
+    if (play_option(p, 2, "rcvbuf", &to) && !play_number(p, to, &buffer))
+        return false;
     bool ok = play_word(p, 1, &name);
     if (ok && play_flag(p, 2, "refused")) {
         ok = must_be_refused(p, bytes_slice(&name), port);
     } else if (ok) {
-        *out = io_connect(&p->io, bytes_slice(&name), "127.0.0.1", port);
+        *out = io_connect(&p->io, bytes_slice(&name), "127.0.0.1", port, (int)buffer);
         if (*out == NULL)
             ok = play_fail(p, "connect: %s", strerror(errno));
     }
@@ -414,7 +430,8 @@ static bool open_and_greet(struct play *p, struct io_conn **out)
     return (*out)->end == IO_OPEN || play_fail(p, "TLS: %s", (*out)->failure);
 }
 
-/* connect NAME [to=SERVER] [port=N] [raw] [refused] [tls|tls-first [fails] [cert=] [ca=] [min=] [max=]] */
+/* connect NAME [to=SERVER] [port=N] [rcvbuf=N] [raw] [refused] [tls|tls-first [fails] [cert=] [ca=] [min=]
+ * [max=]] */
 bool verb_connect(struct play *p)
 {
     struct io_conn *conn;
@@ -436,6 +453,7 @@ bool verb_client(struct play *p)
         bytes_add_str(&text, "}\r\nPING\r\n");
         io_send(conn, bytes_slice(&text));
         ok = expect_text(p, conn, SLICE_LIT("PONG"), true);
+        conn->answers = true;
     }
     bytes_free(&text);
     bytes_free(&members);
@@ -474,6 +492,8 @@ static bool conn_drain(struct play *p, struct io_conn *conn)
     conn->counted = 0;
     io_send(conn, SLICE_LIT("PING\r\n"));
     while (!slice_starts(io_pending(conn), SLICE_LIT("PONG\r\n"))) {
+        if (answer_pings(conn))
+            continue;
         size_t n = message_length(io_pending(conn));
         if (n == SIZE_MAX && io_pending(conn).len >= 6)
             return fail_expected(p, conn, SLICE_LIT("messages or PONG"), "got");
@@ -488,14 +508,21 @@ static bool conn_drain(struct play *p, struct io_conn *conn)
     return true;
 }
 
+/* Something to read that is no TLS alert: a TLS server may send one to a plain client. */
+static bool has_text(const struct io_conn *conn)
+{
+    slice in = io_pending(conn);
+    return in.len > 0 && in.ptr[0] != 0x15;
+}
+
 static bool conn_ended(struct play *p, struct io_conn *conn)
 {
     uint64_t deadline = play_deadline(p);
-    while (conn->end == IO_OPEN && io_pending(conn).len == 0) {
+    while (conn->end == IO_OPEN && (answer_pings(conn), !has_text(conn))) {
         if (!play_wait(p, deadline, "the connection to close"))
             return false;
     }
-    if (io_pending(conn).len > 0)
+    if (has_text(conn))
         return fail_expected(p, conn, SLICE_LIT("a close and nothing before it"), "got");
     if (play_is(p, 1, "eof") && conn->end != IO_EOF)
         return play_fail(p, "it was reset");
@@ -509,6 +536,7 @@ static bool conn_quiet(struct play *p, struct io_conn *conn)
     if (p->step->word_count != 3 || !play_duration(p, p->step->words[2], &ms))
         return play_fail(p, "write: NAME quiet 100ms");
     for (uint64_t until = io_now_ms() + ms; io_now_ms() < until && io_pending(conn).len == 0;) {
+        answer_pings(conn);
         if (conn->end != IO_OPEN)
             return fail_expected(p, conn, SLICE_LIT("silence"), "it closed");
         if (!play_wait(p, until + 1000, "silence"))

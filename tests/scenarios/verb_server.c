@@ -172,7 +172,7 @@ static void take_port_from_log(struct server *server, slice log)
 
 static bool accepts(struct play *p, const struct server *server)
 {
-    struct io_conn *probe = io_connect(&p->io, SLICE_LIT("(probe)"), "127.0.0.1", server->port);
+    struct io_conn *probe = io_connect(&p->io, SLICE_LIT("(probe)"), "127.0.0.1", server->port, 0);
     if (probe == NULL)
         return false;
     io_close(probe, false);
