@@ -274,12 +274,13 @@ static const struct {
     const char *name;
     bool (*run)(struct play *p);
 } verbs[] = {
-    {"server", verb_server},   {"start", verb_start},   {"stop", verb_stop},     {"kill", verb_kill},
-    {"signal", verb_signal},   {"exits", verb_exits},   {"config", verb_config}, {"log", verb_log},
-    {"run", verb_run},         {"exit", verb_exit},     {"out", verb_output},    {"err", verb_output},
-    {"connect", verb_connect}, {"client", verb_client}, {"total", verb_total},   {"file", verb_file},
-    {"check", verb_check},     {"set", verb_set},       {"sleep", verb_sleep},   {"mark", verb_mark},
-    {"elapsed", verb_elapsed}, {"udp", verb_udp},       {"listen", verb_listen}, {"accept", verb_accept},
+    {"server", verb_server},   {"start", verb_start},       {"stop", verb_stop},     {"kill", verb_kill},
+    {"signal", verb_signal},   {"exits", verb_exits},       {"config", verb_config}, {"log", verb_log},
+    {"run", verb_run},         {"exit", verb_exit},         {"out", verb_output},    {"err", verb_output},
+    {"connect", verb_connect}, {"client", verb_client},     {"total", verb_total},   {"file", verb_file},
+    {"check", verb_check},     {"set", verb_set},           {"sleep", verb_sleep},   {"mark", verb_mark},
+    {"elapsed", verb_elapsed}, {"may-exit", verb_may_exit}, {"udp", verb_udp},       {"listen", verb_listen},
+    {"accept", verb_accept},
 };
 
 static bool play_steps(struct play *p, const struct step *steps, size_t count);

@@ -112,6 +112,7 @@ bool verb_stop(struct play *p);
 bool verb_kill(struct play *p);
 bool verb_signal(struct play *p);
 bool verb_exits(struct play *p);
+bool verb_may_exit(struct play *p);
 bool verb_config(struct play *p);
 bool verb_log(struct play *p);
 bool verb_run(struct play *p);

@@ -298,6 +298,15 @@ bool verb_signal(struct play *p)
     return play_fail(p, "unknown signal");
 }
 
+/* may-exit NAME: from here on the server may go when it likes */
+bool verb_may_exit(struct play *p)
+{
+    struct server *server = p->step->word_count < 2 ? NULL : play_server(p, p->step->words[1]);
+    if (server != NULL)
+        server->may_be_gone = true;
+    return server != NULL;
+}
+
 /* exits NAME CODE: ends by itself with that code */
 bool verb_exits(struct play *p)
 {
