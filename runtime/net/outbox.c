@@ -1,0 +1,171 @@
+#include "net/outbox.h"
+
+#include <stdlib.h>
+
+/* Chunks start small, so that a PONG does not cost 64 KiB, and double while bytes keep coming. Sizes include
+ * the chunk's header, to fill malloc's own size classes. */
+#define CHUNK_MIN 1024
+#define CHUNK_MAX 65536
+
+struct body *body_new(size_t len)
+{
+    struct body *b = malloc(sizeof *b + len);
+    if (b == NULL)
+        return NULL;
+    atomic_init(&b->refs, 1);
+    b->len = len;
+    return b;
+}
+
+struct body *body_ref(struct body *b)
+{
+    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+    return b;
+}
+
+void body_drop(struct body *b)
+{
+    if (b != NULL && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
+        free(b);
+}
+
+void outbox_init(struct outbox *o, struct net_loop *owner, size_t max_pending)
+{
+    *o = (struct outbox){.owner = owner, .max_pending = max_pending};
+    pthread_mutex_init(&o->lock, NULL);
+}
+
+void chunk_free(struct chunk *c)
+{
+    body_drop(c->body);
+    free(c);
+}
+
+static void free_chunks(struct chunk *c)
+{
+    while (c != NULL) {
+        struct chunk *next = c->next;
+        chunk_free(c);
+        c = next;
+    }
+}
+
+void outbox_free(struct outbox *o)
+{
+    free_chunks(o->head);
+    o->head = o->tail = NULL;
+    pthread_mutex_destroy(&o->lock);
+}
+
+static void append_chunk(struct outbox *o, struct chunk *c)
+{
+    c->next = NULL;
+    if (o->tail == NULL)
+        o->head = c;
+    else
+        o->tail->next = c;
+    o->tail = c;
+}
+
+uint8_t *outbox_room(struct outbox *o, size_t n)
+{
+    struct chunk *t = o->tail;
+    if (t != NULL && t->cap - t->len >= n && t->cap != 0)
+        return t->data + t->len;
+    size_t size = t == NULL || t->cap == 0 ? CHUNK_MIN : 2 * (t->cap + sizeof *t);
+    if (size > CHUNK_MAX)
+        size = CHUNK_MAX;
+    while (size < CHUNK_MAX && size < o->pending)
+        size *= 2;
+    if (size < n + sizeof *t)
+        size = n + sizeof *t;
+    struct chunk *c = malloc(size);
+    if (c == NULL) {
+        o->state = OUTBOX_NO_MEMORY;
+        return NULL;
+    }
+    c->body = NULL;
+    c->ptr = c->data;
+    c->len = 0;
+    c->cap = (uint32_t)(size - sizeof *c);
+    append_chunk(o, c);
+    return c->data;
+}
+
+void outbox_touch(struct outbox *o, struct touched *t)
+{
+    if (o->scheduled)
+        return;
+    o->scheduled = true;
+    o->next = t->head;
+    t->head = o;
+}
+
+static void account(struct outbox *o, size_t n, struct touched *t)
+{
+    o->pending += n;
+    if (o->pending > o->max_pending && o->state == OUTBOX_OPEN)
+        o->state = OUTBOX_TOO_MUCH;
+    if (o->pending > o->max_pending / 4 * 3)
+        o->stalls = true;
+    outbox_touch(o, t);
+}
+
+void outbox_put(struct outbox *o, size_t n, struct touched *t)
+{
+    o->tail->len += (uint32_t)n;
+    account(o, n, t);
+}
+
+bool outbox_put_body(struct outbox *o, struct body *b, const uint8_t *at, size_t len, struct touched *t)
+{
+    struct chunk *c = malloc(sizeof *c);
+    if (c == NULL) {
+        o->state = OUTBOX_NO_MEMORY;
+        outbox_touch(o, t);
+        return false;
+    }
+    c->body = body_ref(b);
+    c->ptr = at;
+    c->len = (uint32_t)len;
+    c->cap = 0;
+    append_chunk(o, c);
+    account(o, len, t);
+    return true;
+}
+
+bool outbox_append(struct outbox *o, slice bytes, struct touched *t)
+{
+    bool ok = bytes.len == 0;
+    outbox_lock(o);
+    if (o->state == OUTBOX_OPEN && !ok) {
+        uint8_t *p = outbox_room(o, bytes.len);
+        if (p != NULL) {
+            memcpy(p, bytes.ptr, bytes.len);
+            outbox_put(o, bytes.len, t);
+            ok = true;
+        } else {
+            outbox_touch(o, t);
+        }
+    }
+    outbox_unlock(o);
+    return ok;
+}
+
+struct chunk *outbox_take(struct outbox *o)
+{
+    outbox_lock(o);
+    struct chunk *c = o->head;
+    o->head = o->tail = NULL;
+    outbox_unlock(o);
+    return c;
+}
+
+void outbox_written(struct outbox *o, size_t n)
+{
+    outbox_lock(o);
+    o->pending -= n;
+    if (o->pending <= o->max_pending / 4 * 3)
+        o->stalls = false;
+    outbox_unlock(o);
+}

@@ -1,0 +1,324 @@
+/* Loops, inboxes, gather, listener and connections over real sockets. */
+#include "unit.h"
+#include "net/conn.h"
+#include "net/env_uv.h"
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- a server that echoes lines of bytes, keeping a partial last one ---- */
+
+struct echo {
+    struct net_conn conn;
+};
+
+static atomic_int opened, closed_count, freed;
+static atomic_int last_down;
+
+static size_t echo_bytes(struct net_conn *c, slice in)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        if (in.ptr[i] == '\n')
+            used = i + 1;
+    }
+    net_conn_send(c, slice_first(in, used));
+    return used;
+}
+
+static void echo_down(struct net_conn *c, enum net_down why, int err)
+{
+    (void)err;
+    atomic_store(&last_down, (int)why);
+    net_conn_close(c, 0);
+}
+
+static void echo_closed(struct net_conn *c)
+{
+    (void)c;
+    atomic_fetch_add(&closed_count, 1);
+}
+
+static void echo_free(struct net_conn *c)
+{
+    atomic_fetch_add(&freed, 1);
+    free(c);
+}
+
+static void echo_late(struct net_conn *c, size_t chunks, size_t bytes, bool wrote)
+{
+    (void)chunks;
+    (void)bytes;
+    (void)wrote;
+    net_conn_close(c, 0);
+}
+
+static void echo_nothing(struct net_conn *c)
+{
+    (void)c;
+}
+
+static const struct net_conn_handler echo_handler = {
+    .bytes = echo_bytes,
+    .sunk = echo_nothing,
+    .attention = echo_nothing,
+    .down = echo_down,
+    .late = echo_late,
+    .closed = echo_closed,
+    .free = echo_free,
+};
+
+static void echo_accept(struct net_loop *l, struct env_pipe *pipe, void *ctx)
+{
+    struct echo *e = calloc(1, sizeof *e);
+    CU_ASSERT_EQUAL(net_conn_init(&e->conn, l, pipe, &echo_handler, *(size_t *)ctx), 0);
+    atomic_fetch_add(&opened, 1);
+    net_conn_start(&e->conn);
+}
+
+static void no_trouble(int err, int sleep_ms, void *ctx)
+{
+    (void)err;
+    (void)sleep_ms;
+    (void)ctx;
+    CU_FAIL("accept failed");
+}
+
+/* ---- a world for one test ---- */
+
+struct open_task {
+    struct net_task task;
+    struct net_listener *listener;
+    bool close;
+    int port;
+    sem_t done;
+};
+
+static void run_open(struct net_task *task, struct net_loop *l)
+{
+    (void)l;
+    struct open_task *t = (struct open_task *)task;
+    if (t->close) {
+        net_listener_close(t->listener);
+    } else {
+        struct env_addr a = {.len = sizeof(struct sockaddr_in)}, bound;
+        struct sockaddr_in *in = (struct sockaddr_in *)&a.sa;
+        in->sin_family = AF_INET;
+        in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        CU_ASSERT_EQUAL(net_listener_open(t->listener, &a, &bound), 0);
+        t->port = ntohs(((struct sockaddr_in *)&bound.sa)->sin_port);
+    }
+    sem_post(&t->done);
+}
+
+static struct env *env;
+static struct epoch_domain epochs;
+static struct net_loops *loops;
+static struct open_task open_task;
+static size_t max_pending;
+
+static void world_open(unsigned count, size_t pending)
+{
+    static const struct net_listener_handler h = {.accepted = echo_accept, .trouble = no_trouble};
+    int err = 0;
+    atomic_store(&opened, 0);
+    atomic_store(&closed_count, 0);
+    atomic_store(&freed, 0);
+    max_pending = pending;
+    env = env_uv_new();
+    epoch_domain_init(&epochs);
+    struct net_loops_config config = {.count = count, .epochs = &epochs};
+    loops = net_loops_new(env, &config, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(loops);
+    open_task = (struct open_task){.task = {.fn = run_open}};
+    sem_init(&open_task.done, 0, 0);
+    open_task.listener = net_listener_new(loops, &h, &max_pending);
+    net_post(&loops->loops[0], &open_task.task);
+    sem_wait(&open_task.done);
+}
+
+static void world_close(void)
+{
+    open_task.close = true;
+    net_post(&loops->loops[0], &open_task.task);
+    sem_wait(&open_task.done);
+    net_loops_free(loops);
+    net_listener_free(open_task.listener);
+    epoch_domain_close(&epochs);
+    env_uv_free(env);
+    CU_ASSERT_EQUAL(atomic_load(&closed_count), atomic_load(&opened));
+    CU_ASSERT_EQUAL(atomic_load(&freed), atomic_load(&opened));
+}
+
+static int dial(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)open_task.port)};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static size_t read_n(int fd, char *buf, size_t n)
+{
+    size_t got = 0;
+    while (got < n) {
+        ssize_t k = read(fd, buf + got, n - got);
+        if (k <= 0)
+            break;
+        got += (size_t)k;
+    }
+    return got;
+}
+
+/* ---- tests ---- */
+
+static void test_echo_many(void)
+{
+    enum { CONNS = 40 };
+    int fd[CONNS];
+    char line[64], back[64];
+    world_open(3, 1 << 20);
+    for (int i = 0; i < CONNS; i++)
+        fd[i] = dial();
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < CONNS; i++) {
+            int n = snprintf(line, sizeof line, "conn %d round %d\n", i, round);
+            CU_ASSERT_EQUAL(write(fd[i], line, (size_t)n / 2), n / 2);
+            CU_ASSERT_EQUAL(write(fd[i], line + n / 2, (size_t)(n - n / 2)), n - n / 2);
+        }
+        for (int i = 0; i < CONNS; i++) {
+            int n = snprintf(line, sizeof line, "conn %d round %d\n", i, round);
+            CU_ASSERT_EQUAL(read_n(fd[i], back, (size_t)n), (size_t)n);
+            CU_ASSERT_EQUAL(memcmp(line, back, (size_t)n), 0);
+        }
+    }
+    for (int i = 0; i < CONNS; i += 2)
+        close(fd[i]);
+    world_close();
+    for (int i = 1; i < CONNS; i += 2) {
+        CU_ASSERT_EQUAL(read(fd[i], back, 1), 0); /* the end of the loops is an orderly end of file */
+        close(fd[i]);
+    }
+    CU_ASSERT_EQUAL(atomic_load(&opened), CONNS);
+}
+
+/* A line longer than any read buffer comes back whole: the spill grows with it. */
+static void test_long_line(void)
+{
+    enum { LEN = 1 << 20 };
+    world_open(1, 8 << 20);
+    char *line = malloc(LEN), *back = malloc(LEN);
+    for (int i = 0; i < LEN; i++)
+        line[i] = (char)('a' + i % 23);
+    line[LEN - 1] = '\n';
+    int fd = dial();
+    size_t sent = 0;
+    while (sent < LEN) {
+        ssize_t n = write(fd, line + sent, LEN - sent);
+        CU_ASSERT_FATAL(n > 0);
+        sent += (size_t)n;
+    }
+    CU_ASSERT_EQUAL(read_n(fd, back, LEN), LEN);
+    CU_ASSERT_EQUAL(memcmp(line, back, LEN), 0);
+    close(fd);
+    free(line);
+    free(back);
+    world_close();
+}
+
+/* Who does not read is cut off when more than max_pending waits for him. */
+static void test_too_much(void)
+{
+    static char line[65536];
+    world_open(1, 100000);
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\n';
+    int fd = dial();
+    atomic_store(&last_down, -1);
+    for (int i = 0; i < 2000 && atomic_load(&last_down) < 0; i++) {
+        if (send(fd, line, sizeof line, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    for (int i = 0; i < 2000 && atomic_load(&closed_count) == 0; i++)
+        usleep(1000);
+    CU_ASSERT_EQUAL(atomic_load(&last_down), NET_DOWN_TOO_MUCH);
+    close(fd);
+    world_close();
+}
+
+struct count_task {
+    struct net_task task;
+    int number;
+    int *next;
+    sem_t *done;
+};
+
+static void run_count(struct net_task *task, struct net_loop *l)
+{
+    (void)l;
+    struct count_task *t = (struct count_task *)task;
+    CU_ASSERT_EQUAL(*t->next, t->number);
+    (*t->next)++;
+    sem_post(t->done);
+}
+
+/* Tasks of one poster run in order. */
+static void test_inbox_order(void)
+{
+    enum { N = 1000 };
+    static struct count_task tasks[N];
+    int next = 0;
+    sem_t done;
+    sem_init(&done, 0, 0);
+    world_open(2, 1000);
+    for (int i = 0; i < N; i++) {
+        tasks[i] = (struct count_task){.task = {.fn = run_count}, .number = i, .next = &next, .done = &done};
+        net_post(&loops->loops[1], &tasks[i].task);
+    }
+    for (int i = 0; i < N; i++)
+        sem_wait(&done);
+    world_close();
+    sem_destroy(&done);
+}
+
+struct gathering {
+    atomic_uint seen;
+    atomic_int calls;
+    sem_t done;
+};
+
+static void gather_each(struct net_loop *l, void *ctx)
+{
+    struct gathering *g = ctx;
+    atomic_fetch_or(&g->seen, 1u << l->index);
+    atomic_fetch_add(&g->calls, 1);
+}
+
+static void gather_done(void *ctx)
+{
+    struct gathering *g = ctx;
+    CU_ASSERT_EQUAL(atomic_load(&g->calls), 4);
+    sem_post(&g->done);
+}
+
+static void test_gather(void)
+{
+    struct gathering g = {0};
+    sem_init(&g.done, 0, 0);
+    world_open(4, 1000);
+    CU_ASSERT_EQUAL(net_gather(loops, gather_each, gather_done, &g), 0);
+    sem_wait(&g.done);
+    CU_ASSERT_EQUAL(atomic_load(&g.seen), 15);
+    world_close();
+    sem_destroy(&g.done);
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_echo_many), UNIT_TEST(test_long_line),
+                                         UNIT_TEST(test_too_much), UNIT_TEST(test_inbox_order),
+                                         UNIT_TEST(test_gather)};
+UNIT_MAIN("net loops", tests)
