@@ -86,6 +86,12 @@ cmd_run() {
     exec build/release/midge "$@"
 }
 
+# Where tests and tools find the Go server and the JavaScript clients (tests/prepare.sh).
+peers_env() {
+    if [ -z "${NATS_SERVER:-}" ] && [ -x build/peer/nats-server ]; then export NATS_SERVER=$PWD/build/peer/nats-server; fi
+    if [ -d build/npm/node_modules ]; then export NODE_PATH=$PWD/build/npm/node_modules; fi
+}
+
 # Runs CTest and adds up the "N passed, N failed[, N skipped]" lines that the test programs end with.
 cmd_test() {
     local type=release pattern=.
@@ -93,7 +99,8 @@ cmd_test() {
     [ $# -eq 0 ] || pattern=$1
     cmd_deps
     cmd_build "$type"
-    if [ -x tests/prepare.sh ]; then tests/prepare.sh; fi
+    tests/prepare.sh || say "some peers are missing: what needs them is skipped"
+    peers_env
     say "testing $type"
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
     export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
@@ -134,6 +141,7 @@ cmd=${1:-help}
 case $cmd in
 deps | gen | build | run | test | lint | clean) "cmd_$cmd" "$@" ;;
 bench | fuzz | parity | install | dist)
+    peers_env
     [ -x "tools/$cmd.sh" ] || die "'$cmd' is not part of this tree"
     exec "tools/$cmd.sh" "$@"
     ;;
