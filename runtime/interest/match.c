@@ -244,16 +244,23 @@ static int match_patterns(struct sublist *sl, slice subject, uint64_t hash, stru
 
 /* ---- the result ---- */
 
+/* Appends the subs of an array to a list that has room for them; its new length. */
+static uint32_t copy_vec(struct subvec *v, uint32_t used, struct sub **to, uint32_t at)
+{
+    for (uint32_t i = 0; i < used; i++) {
+        struct sub *s = atomic_load_explicit(&v->at[i], memory_order_acquire);
+        to[at] = s;
+        at += s != NULL;
+    }
+    return at;
+}
+
 static bool plain_vec(struct sublist_result *res, struct subvec *v)
 {
     uint32_t used = v == NULL ? 0 : atomic_load_explicit(&v->used, memory_order_acquire);
     if (!grow((void **)&res->plain, &res->plain_cap, (uint64_t)res->plain_count + used, sizeof(*res->plain)))
         return false;
-    for (uint32_t i = 0; i < used; i++) {
-        struct sub *s = atomic_load_explicit(&v->at[i], memory_order_acquire);
-        if (s != NULL)
-            res->plain[res->plain_count++] = s;
-    }
+    res->plain_count = copy_vec(v, used, res->plain, res->plain_count);
     return true;
 }
 
@@ -390,6 +397,12 @@ static bool push_members(struct sublist_result *res, uint32_t *total, const stru
     if (p->vec == NULL)
         return push_member(res, total, p->sub);
     uint32_t used = atomic_load_explicit(&p->vec->used, memory_order_acquire);
+    if (!atomic_load_explicit(&p->vec->weighted, memory_order_relaxed)) {
+        if (!grow((void **)&res->members, &res->member_cap, (uint64_t)*total + used, sizeof(*res->members)))
+            return false;
+        *total = copy_vec(p->vec, used, res->members, *total);
+        return true;
+    }
     for (uint32_t i = 0; i < used; i++) {
         struct sub *s = atomic_load_explicit(&p->vec->at[i], memory_order_acquire);
         if (s != NULL && !push_member(res, total, s))

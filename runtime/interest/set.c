@@ -31,6 +31,8 @@ static void vec_put(struct subvec *v, struct sub *s)
 {
     uint32_t used = atomic_load_explicit(&v->used, memory_order_relaxed);
     s->link.at.index = used;
+    if (s->weight != 1)
+        atomic_store_explicit(&v->weighted, true, memory_order_relaxed);
     atomic_store_explicit(&v->at[used], s, memory_order_release);
     atomic_store_explicit(&v->used, used + 1, memory_order_release);
     v->live++;

@@ -20,6 +20,7 @@ struct subvec {
     uint32_t cap;
     uint32_t live;         /* subs in it; writers only */
     _Atomic uint32_t used; /* slots that were ever filled */
+    _Atomic bool weighted; /* some sub's weight is not 1: else readers need not look at each */
     _Atomic(struct sub *) at[];
 };
 
