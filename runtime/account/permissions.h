@@ -28,13 +28,14 @@ struct permission_list {
 struct permission_rules {
     struct permission_list allow;
     struct permission_list deny;
-    bool restricted; /* an empty allow list allows nothing (else it allows all) */
+    bool restricted; /* publish: an empty allow list allows nothing (else it allows all) */
 };
 
 enum {
     PERMISSIONS_RESPONSES_DEFAULT = 1,
-    PERMISSIONS_REPLIES_PRUNE = 4096, /* recorded replies above which the stale ones are looked for */
-    PERMISSIONS_REPLIES_MAX = 65536,  /* beyond it the oldest record is dropped */
+    PERMISSIONS_REPLIES_PRUNE = 4096,    /* recorded replies above which the stale ones are looked for */
+    PERMISSIONS_REPLIES_MAX = 65536,     /* beyond it the oldest record is dropped ... */
+    PERMISSIONS_REPLIES_BYTES = 4 << 20, /* ... and when their subjects are longer than this together */
 };
 #define PERMISSIONS_RESPONSE_NS_DEFAULT INT64_C(120000000000)
 
@@ -44,6 +45,7 @@ struct permissions_config {
     bool responses; /* allow_responses; with it and no publish allow list nothing else may be published */
     int64_t max_responses; /* 0: default; negative: unlimited */
     int64_t response_ns;   /* 0: default; negative: unlimited */
+    uint64_t seed;         /* of hashes, random; accounts_new sets it */
 };
 
 struct permissions;
@@ -80,6 +82,7 @@ struct permissions_replies {
     struct permissions_reply **slots; /* private: a hash table ... */
     uint32_t cap;
     uint32_t count;
+    size_t bytes;                              /* of the subjects */
     struct permissions_reply *oldest, *newest; /* ... and a list in the order of recording */
     int64_t pruned;
 };
