@@ -93,6 +93,7 @@ static bool copy_member(const struct codec_json_field *field, const struct frame
     uint8_t *to = f->to == NULL ? NULL : f->to + field->offset;
     switch (field->type) {
     case CODEC_JSON_T_STRING:
+    case CODEC_JSON_T_BYTES:
     case CODEC_JSON_T_RAW:
         copy_slice(from, to, arena);
         return false;

@@ -1,6 +1,7 @@
 /* Errors in Go's words: servers log them and send them to clients. */
 #include <midge/json.h>
 #include <midge/quote.h>
+#include <stdio.h>
 
 static void put(struct codec_out *out, const char *text)
 {
@@ -124,6 +125,8 @@ static const char *wanted(const struct codec_json_field *field)
         return "float64";
     case CODEC_JSON_T_STRING:
         return "string";
+    case CODEC_JSON_T_BYTES:
+        return "[]uint8";
     case CODEC_JSON_T_STRINGS:
         return "[]string";
     case CODEC_JSON_T_MAP:
@@ -158,10 +161,16 @@ static void put_type(struct codec_out *out, const struct codec_json_error *e, sl
     put(out, ".");
     put(out, e->path);
     put(out, " of type ");
-    if (e->element)
+    if (e->element) {
         put(out, e->field == NULL ? "object" : "string");
-    else
-        put(out, wanted(e->field));
+        return;
+    }
+    put(out, wanted(e->field));
+    if (e->field->type == CODEC_JSON_T_BYTES && e->got == CODEC_JSON_STRING) {
+        char place[64];
+        snprintf(place, sizeof(place), ": illegal base64 data at input byte %zu", e->base64_at);
+        put(out, place);
+    }
 }
 
 static void put_sentence(struct codec_out *out, const struct codec_json_error *e, slice text)

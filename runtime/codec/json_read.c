@@ -2,6 +2,7 @@
  * frames. */
 #include "codec/json_lex.h"
 #include "codec/json_table.h"
+#include <midge/base64.h>
 
 struct frame {
     const struct codec_json_table *table;
@@ -119,6 +120,25 @@ static slice string_of(struct reader *r, const struct codec_json_token *tok,
     size_t n = codec_json_decode(tok, NULL);
     uint8_t *p = take(r, n, 1, field);
     return p == NULL ? SLICE_EMPTY : slice_make(p, codec_json_decode(tok, p));
+}
+
+/* Base64; false: it is none. */
+static bool store_bytes(struct reader *r, const struct codec_json_field *field, uint8_t *member)
+{
+    uint8_t *text = take(r, codec_json_decode(&r->tok, NULL), 1, field);
+    if (text == NULL)
+        return true; /* which is an error of its own */
+    size_t n, bad;
+    slice coded = slice_make(text, codec_json_decode(&r->tok, text));
+    /* Decoding in place: three bytes never overtake the four characters that they are made of. */
+    if (!codec_base64_decode(coded, CODEC_BASE64_STD, text, &n, &bad)) {
+        if (r->error->kind == CODEC_JSON_NO_ERROR)
+            r->error->base64_at = bad;
+        return false;
+    }
+    slice bytes = slice_make(text, n);
+    memcpy(member, &bytes, sizeof(bytes));
+    return true;
 }
 
 static slice raw_of(struct reader *r, slice text, const struct codec_json_field *field)
@@ -268,8 +288,8 @@ static bool store_double(uint8_t *member, const struct codec_json_token *tok)
 /* null: what can be absent is cleared, the rest stays as it is. */
 static void read_null(const struct codec_json_field *field, uint8_t *member)
 {
-    if (field->has != 0 || field->type == CODEC_JSON_T_STRINGS || field->type == CODEC_JSON_T_MAP ||
-        field->type == CODEC_JSON_T_OBJECTS)
+    if (field->has != 0 || field->type == CODEC_JSON_T_BYTES || field->type == CODEC_JSON_T_STRINGS ||
+        field->type == CODEC_JSON_T_MAP || field->type == CODEC_JSON_T_OBJECTS)
         memset(member, 0, field->size);
 }
 
@@ -340,6 +360,8 @@ static bool read_scalar(struct reader *r, const struct codec_json_field *field, 
         memcpy(member, &s, sizeof(s));
         return true;
     }
+    case CODEC_JSON_T_BYTES:
+        return e == CODEC_JSON_STRING && store_bytes(r, field, member);
     default:
         return false;
     }

@@ -94,6 +94,7 @@ bool codec_json_is_empty(const struct codec_json_field *field, const uint8_t *ba
         return v == 0;
     }
     case CODEC_JSON_T_STRING:
+    case CODEC_JSON_T_BYTES:
     case CODEC_JSON_T_RAW:
         return ((const slice *)(const void *)member)->len == 0;
     case CODEC_JSON_T_STRINGS:

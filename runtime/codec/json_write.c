@@ -2,6 +2,7 @@
 #include "codec/json_table.h"
 #include "codec/utf8.h"
 #include <math.h>
+#include <midge/base64.h>
 #include <stdlib.h>
 
 static void put_text(struct codec_json_writer *w, const char *s)
@@ -337,6 +338,21 @@ static void write_map(struct codec_json_writer *w, const struct codec_json_map *
     codec_json_object_end(w);
 }
 
+/* Bytes as base64; those that were never given (no pointer) are null. */
+static void write_bytes(struct codec_json_writer *w, slice bytes)
+{
+    if (bytes.ptr == NULL) {
+        codec_json_null(w);
+        return;
+    }
+    separate(w);
+    codec_out_byte(w->out, '"');
+    uint8_t *p = codec_out_room(w->out, codec_base64_size(bytes.len, CODEC_BASE64_STD));
+    if (p != NULL)
+        codec_base64_encode(bytes, CODEC_BASE64_STD, p);
+    codec_out_byte(w->out, '"');
+}
+
 static void write_raw(struct codec_json_writer *w, slice json)
 {
     if (json.len == 0)
@@ -364,6 +380,9 @@ static void write_plain_member(struct codec_json_writer *w, const struct codec_j
         break;
     case CODEC_JSON_T_STRING:
         codec_json_string(w, *(const slice *)at);
+        break;
+    case CODEC_JSON_T_BYTES:
+        write_bytes(w, *(const slice *)at);
         break;
     case CODEC_JSON_T_RAW:
         write_raw(w, *(const slice *)at);

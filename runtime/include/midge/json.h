@@ -118,6 +118,7 @@ enum codec_json_type {
     CODEC_JSON_T_UINT,    /* uint8_t, uint16_t, uint32_t or uint64_t, by size */
     CODEC_JSON_T_DOUBLE,  /* double */
     CODEC_JSON_T_STRING,  /* slice, decoded */
+    CODEC_JSON_T_BYTES,   /* slice of bytes, which the text has in base64 (standard, padded) */
     CODEC_JSON_T_RAW,     /* slice, the text of any value, also of null */
     CODEC_JSON_T_STRINGS, /* struct codec_json_strings */
     CODEC_JSON_T_MAP,     /* struct codec_json_map, of strings; sorted by key, of equal keys the last one */
@@ -219,6 +220,7 @@ struct codec_json_error {
     const struct codec_json_table *table; /* the outermost struct */
     const struct codec_json_field *field; /* NULL: the struct itself was to be read; UNKNOWN: NULL */
     enum codec_json_event got;            /* OBJECT, ARRAY, STRING, NUMBER, TRUE or FALSE */
+    size_t base64_at;                     /* E_TYPE of bytes that are a string: the character that is wrong */
     size_t length;                        /* of the offending value or key, from `offset` on */
     bool element;                         /* the value is an element of an array or a map */
     char path[160];                       /* "import.allow.0": keys as written; cut when too long */
@@ -232,7 +234,7 @@ struct codec_json_options {
 };
 
 /* Read one JSON text over *into: members whose keys are absent keep their values, null keeps plain members
- * and clears those that can be absent (`has`, strings[], maps, arrays). A repeated key: the last one wins.
+ * and clears those that can be absent (`has`, bytes, arrays, maps). A repeated key: the last one wins.
  * Errors in the syntax come before those in types, and of those the first is told; on error *into may be
  * partly overwritten. Strings and arrays live as long as the arena's block (and the text, when borrowed). */
 CODEC_API bool codec_json_read(const struct codec_json_table *table, void *into, slice text,
