@@ -96,7 +96,7 @@ static void test_v1_refused(void)
 {
     static const struct {
         const char *line;
-        enum codec_proxy_error kind;
+        int kind;
         uint64_t offset;
     } cases[] = {
         {"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", CODEC_PROXY_BAD_FORMAT,
@@ -202,7 +202,7 @@ static void test_v2_refused(void)
 {
     static const struct {
         const char *bytes;
-        enum codec_proxy_error kind;
+        int kind;
         uint64_t offset;
     } cases[] = {
         {HEAD("\x21", "\x10", "\0\x0c"), CODEC_PROXY_NOT_STREAM, 13},
