@@ -24,4 +24,20 @@ size_t utf8_encode(uint32_t rune, uint8_t out[4]);
 /* Printable as Go's strconv.IsPrint has it: letters, marks, numbers, punctuation, symbols and the space. */
 bool utf8_printable(uint32_t rune);
 
+/* All of the text is well-formed (grammar/utf8.rl); NUL and non-characters are. */
+bool utf8_valid(slice text);
+
+/* Bytes at the front of the text that are ASCII, rounded down to whole words: most texts are nothing else. */
+static inline size_t utf8_ascii_prefix(slice text)
+{
+    size_t n = 0;
+    uint64_t word;
+    for (; text.len - n >= sizeof(word); n += sizeof(word)) {
+        memcpy(&word, text.ptr + n, sizeof(word));
+        if (word & 0x8080808080808080u)
+            break;
+    }
+    return n;
+}
+
 #endif
