@@ -15,12 +15,16 @@ die() {
     exit 1
 }
 
-./build.sh build release
-if [ $# -ge 1 ] && [ -x "build/release/bench/bench_$1" ]; then
+./build.sh gen # configures the release build
+if [ $# -ge 1 ] && [ -f "tests/bench/bench_$1.c" ]; then
+    ninja -C build/release "bench_$1" >&2
     program=build/release/bench/bench_$1
     shift
     exec "$program" "$@"
 fi
+targets=(nats-load)
+[ -n "${MIDGE:-}" ] || targets+=(midge)
+ninja -C build/release "${targets[@]}" >&2
 [ -x "$go" ] || { [ -x tests/prepare.sh ] && tests/prepare.sh; } || true
 [ -x "$go" ] || die "no Go server at $go (set NATS_SERVER)"
 [ -x "$midge" ] || die "no midge at $midge"
@@ -76,7 +80,7 @@ awk -F'\t' -v rounds="$rounds" -v seconds="$seconds" '
         if (t == "") return ""
         number = t; gsub(/[<>=x ]/, "", number)
         subject = t ~ /x$/ ? ratio : own
-        return (t ~ /^>/ ? subject >= number : subject <= number) ? "met" : "short"
+        return (t ~ /^>/ ? subject >= number + 0 : subject <= number + 0) ? "met" : "short"
     }
     BEGIN {
         printf "Median of %d rounds of %s s each.\n\n", rounds, seconds
@@ -97,13 +101,13 @@ awk -F'\t' '
         print "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>"
         print "<text x=\"190\" y=\"22\" font-weight=\"bold\">Throughput of midge, Go = 1</text>"
         for (p = -2; p <= 5; p++) {
-            printf "<line x1=\"%g\" y1=\"32\" x2=\"%g\" y2=\"%d\" stroke=\"%s\"/>", x(2 ^ p), x(2 ^ p), height - 28, p == 0 ? "#444" : "#ddd"
-            printf "<text x=\"%g\" y=\"%d\" text-anchor=\"middle\" fill=\"#666\">%s</text>\n", x(2 ^ p), height - 10, p < 0 ? "1/" 2 ^ -p : 2 ^ p
+            printf "<line x1=\"%g\" y1=\"32\" x2=\"%g\" y2=\"%d\" stroke=\"%s\"/>", x(2 ^ p), x(2 ^ p), height - 28, (p == 0 ? "#444" : "#ddd")
+            printf "<text x=\"%g\" y=\"%d\" text-anchor=\"middle\" fill=\"#666\">%s</text>\n", x(2 ^ p), height - 10, (p < 0 ? "1/" 2 ^ -p : 2 ^ p)
         }
         for (i = 1; i <= n; i++) {
             y = 38 + (i - 1) * 26; a = x(1); b = x(ratio[i]); if (b < a) { t = a; a = b; b = t }
             printf "<text x=\"180\" y=\"%d\" text-anchor=\"end\">%s</text>", y + 14, name[i]
-            printf "<rect x=\"%g\" y=\"%d\" width=\"%g\" height=\"18\" fill=\"%s\"/>", a, y, b - a + 1, ratio[i] >= 1 ? "#3a7d44" : "#b5483a"
+            printf "<rect x=\"%g\" y=\"%d\" width=\"%g\" height=\"18\" fill=\"%s\"/>", a, y, b - a + 1, (ratio[i] >= 1 ? "#3a7d44" : "#b5483a")
             printf "<text x=\"%g\" y=\"%d\">%.2f</text>\n", b + 6, y + 14, ratio[i]
         }
         print "</svg>"
