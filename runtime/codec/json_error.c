@@ -8,11 +8,13 @@ static void put(struct codec_out *out, const char *text)
     codec_out_put(out, slice_str(text));
 }
 
-/* The offending value or key; so much of it that every sentence fits CODEC_JSON_ERROR_MAX. */
+/* So much of a value or key is shown: every sentence fits CODEC_JSON_ERROR_MAX. */
+enum { LONGEST = 128 };
+
+/* The offending value or key. */
 static void put_token(struct codec_out *out, const struct codec_json_error *e, slice text)
 {
     slice token = slice_first(slice_from(text, e->offset), e->length);
-    enum { LONGEST = 256 };
     codec_out_put(out, slice_first(token, LONGEST));
     if (token.len > LONGEST)
         put(out, "...");
@@ -107,37 +109,6 @@ static void put_got(struct codec_out *out, const struct codec_json_error *e, sli
     }
 }
 
-static const char *wanted(const struct codec_json_field *field)
-{
-    if (field->go_type != NULL)
-        return field->go_type;
-    switch (field->type) {
-    case CODEC_JSON_T_BOOL:
-        return "bool";
-    case CODEC_JSON_T_INT:
-        return field->size == 1 ? "int8" : field->size == 2 ? "int16" : field->size == 4 ? "int32" : "int";
-    case CODEC_JSON_T_UINT:
-        return field->size == 1   ? "uint8"
-               : field->size == 2 ? "uint16"
-               : field->size == 4 ? "uint32"
-                                  : "uint64";
-    case CODEC_JSON_T_DOUBLE:
-        return "float64";
-    case CODEC_JSON_T_STRING:
-        return "string";
-    case CODEC_JSON_T_BYTES:
-        return "[]uint8";
-    case CODEC_JSON_T_STRINGS:
-        return "[]string";
-    case CODEC_JSON_T_MAP:
-        return "map[string]string";
-    case CODEC_JSON_T_OBJECT:
-        return field->table->name;
-    default:
-        return "value";
-    }
-}
-
 /* "server.Info" without its package. */
 static const char *short_name(const char *name)
 {
@@ -161,12 +132,8 @@ static void put_type(struct codec_out *out, const struct codec_json_error *e, sl
     put(out, ".");
     put(out, e->path);
     put(out, " of type ");
-    if (e->element) {
-        put(out, e->field == NULL ? "object" : "string");
-        return;
-    }
-    put(out, wanted(e->field));
-    if (e->field->type == CODEC_JSON_T_BYTES && e->got == CODEC_JSON_STRING) {
+    put(out, e->want);
+    if (e->field != NULL && e->field->type == CODEC_JSON_T_BYTES && e->got == CODEC_JSON_STRING) {
         char place[64];
         snprintf(place, sizeof(place), ": illegal base64 data at input byte %zu", e->base64_at);
         put(out, place);
@@ -196,10 +163,8 @@ static void put_sentence(struct codec_out *out, const struct codec_json_error *e
         put_token(out, e, text);
         break;
     case CODEC_JSON_E_CUSTOM:
-        put(out, "json: invalid value ");
-        put_token(out, e, text);
-        put(out, " for ");
-        put(out, e->path);
+        put(out, "can not unmarshal ");
+        codec_quote(out, slice_first(slice_first(slice_from(text, e->offset), e->length), LONGEST));
         break;
     case CODEC_JSON_E_ROOM:
         put(out, "json: text too large");

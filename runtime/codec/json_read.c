@@ -57,17 +57,19 @@ static void path_add_index(struct codec_json_error *e, size_t index)
     path_add(e, slice_make(digits, (size_t)snprintf(digits, sizeof(digits), "%zu", index)));
 }
 
-/* The value at hand does not fit. The first such error is kept. */
-static void misfit(struct reader *r, enum codec_json_error_kind kind, const struct codec_json_field *field)
+/* The value at hand does not fit. The first such error is kept; true if it is this one. */
+static bool misfit(struct reader *r, enum codec_json_error_kind kind, const struct codec_json_field *field,
+                   const char *want)
 {
     struct codec_json_error *e = r->error;
     if (e->kind != CODEC_JSON_NO_ERROR)
-        return;
+        return false;
     e->kind = kind;
     e->offset = r->tok.at;
     e->length = r->tok.text.len;
     e->got = r->event;
     e->field = field;
+    e->want = want;
     for (unsigned i = 0; i < r->depth; i++) {
         const struct frame *f = &r->frames[i];
         if (f->array)
@@ -75,6 +77,7 @@ static void misfit(struct reader *r, enum codec_json_error_kind kind, const stru
         if (!f->between)
             path_add_key(e, &f->key);
     }
+    return true;
 }
 
 /* The text is not JSON; that comes before whatever else is wrong. */
@@ -98,7 +101,7 @@ static void skip(struct reader *r)
 
 static void refuse(struct reader *r, enum codec_json_error_kind kind, const struct codec_json_field *field)
 {
-    misfit(r, kind, field);
+    misfit(r, kind, field, codec_json_type_name(field));
     skip(r);
 }
 
@@ -108,7 +111,7 @@ static void *take(struct reader *r, size_t n, size_t align, const struct codec_j
 {
     void *p = r->options->arena == NULL ? NULL : codec_arena_take(r->options->arena, n, align);
     if (p == NULL)
-        misfit(r, CODEC_JSON_E_ROOM, field);
+        misfit(r, CODEC_JSON_E_ROOM, field, NULL);
     return p;
 }
 
@@ -185,22 +188,22 @@ static size_t count_elements(const struct codec_json *p)
 
 /* ----------------------------------------------------------------------------- arrays of strings and maps */
 
-/* A string of an array or a map (null counts as ""). A frame is lent so that the error's path shows its
- * place. */
-static slice element(struct reader *r, const struct codec_json_field *field, size_t index)
+/* A string of an array or (with its key) of a map; null counts as "". */
+static slice element(struct reader *r, const struct codec_json_field *field, size_t index,
+                     const struct codec_json_token *key)
 {
     if (r->event == CODEC_JSON_STRING)
         return string_of(r, &r->tok, field);
-    if (r->event != CODEC_JSON_NULL) {
-        bool first = r->error->kind == CODEC_JSON_NO_ERROR;
-        misfit(r, CODEC_JSON_E_TYPE, field);
-        if (first) {
-            r->error->element = true;
-            if (field->type == CODEC_JSON_T_STRINGS)
-                path_add_index(r->error, index);
-        }
-        skip(r);
+    if (r->event == CODEC_JSON_NULL)
+        return SLICE_EMPTY;
+    if (misfit(r, CODEC_JSON_E_TYPE, field, "string")) {
+        r->error->element = key == NULL;
+        if (key == NULL)
+            path_add_index(r->error, index);
+        else
+            path_add_key(r->error, key);
     }
+    skip(r);
     return SLICE_EMPTY;
 }
 
@@ -212,7 +215,7 @@ static void read_strings(struct reader *r, const struct codec_json_field *field,
         count > SIZE_MAX / sizeof(slice) ? NULL : take(r, count * sizeof(slice), _Alignof(slice), field);
     size_t n = 0;
     for (next(r); r->event != CODEC_JSON_ARRAY_END; next(r)) {
-        slice s = r->event == CODEC_JSON_BAD ? SLICE_EMPTY : element(r, field, n);
+        slice s = r->event == CODEC_JSON_BAD ? SLICE_EMPTY : element(r, field, n, NULL);
         if (r->event == CODEC_JSON_BAD)
             return;
         if (items != NULL && n < count)
@@ -230,9 +233,10 @@ static void read_map(struct reader *r, const struct codec_json_field *field, str
     for (next(r); r->event != CODEC_JSON_OBJECT_END; next(r)) {
         if (r->event == CODEC_JSON_BAD)
             return;
+        struct codec_json_token name = r->tok;
         slice key = string_of(r, &r->tok, field);
         next(r);
-        slice value = r->event == CODEC_JSON_BAD ? SLICE_EMPTY : element(r, field, n);
+        slice value = r->event == CODEC_JSON_BAD ? SLICE_EMPTY : element(r, field, n, &name);
         if (r->event == CODEC_JSON_BAD)
             return;
         if (items != NULL && n < count)
@@ -334,7 +338,7 @@ static void read_text(struct reader *r, const struct codec_json_field *field, ui
         r->tok = first;
         r->tok.text = raw;
         r->event = event;
-        misfit(r, CODEC_JSON_E_CUSTOM, field);
+        misfit(r, CODEC_JSON_E_CUSTOM, field, NULL);
     }
 }
 
@@ -418,7 +422,7 @@ static void read_key(struct reader *r, struct frame *f)
     f->key = r->tok;
     const struct codec_json_field *field = find_field(f);
     if (field == NULL && r->options->refuse_unknown)
-        misfit(r, CODEC_JSON_E_UNKNOWN, NULL);
+        misfit(r, CODEC_JSON_E_UNKNOWN, NULL, NULL);
     next(r);
     if (r->event == CODEC_JSON_BAD)
         return;
@@ -431,12 +435,11 @@ static void read_key(struct reader *r, struct frame *f)
 /* ------------------------------------------------------------------------------------------------- shape */
 
 /* An element of an array of structs that is none. */
-static void refuse_element(struct reader *r)
+static void refuse_element(struct reader *r, const struct frame *f)
 {
-    bool first = r->error->kind == CODEC_JSON_NO_ERROR;
-    refuse(r, CODEC_JSON_E_TYPE, NULL);
-    if (first)
+    if (misfit(r, CODEC_JSON_E_TYPE, NULL, f->table->name))
         r->error->element = true;
+    skip(r);
 }
 
 /* Between two elements of an array of structs. */
@@ -449,7 +452,7 @@ static void read_between(struct reader *r, struct frame *f)
         f->hint = 0;
     } else {
         if (r->event != CODEC_JSON_NULL)
-            refuse_element(r);
+            refuse_element(r, f);
         f->index++;
         f->base += f->table->size;
     }
@@ -500,7 +503,8 @@ bool codec_json_read(const struct codec_json_table *table, void *into, slice tex
         push(&r, &whole, into, false, 0);
         read_struct(&r);
     } else if (r.event != CODEC_JSON_NULL && r.event != CODEC_JSON_BAD) {
-        refuse(&r, CODEC_JSON_E_TYPE, NULL);
+        misfit(&r, CODEC_JSON_E_TYPE, NULL, table->name);
+        skip(&r);
     }
     if (r.event != CODEC_JSON_BAD)
         next(&r);

@@ -77,6 +77,37 @@ void codec_json_map_sort(struct codec_json_map *map, struct codec_json_pair *scr
     map->count = kept;
 }
 
+const char *codec_json_type_name(const struct codec_json_field *field)
+{
+    if (field->go_type != NULL)
+        return field->go_type;
+    switch (field->type) {
+    case CODEC_JSON_T_BOOL:
+        return "bool";
+    case CODEC_JSON_T_INT:
+        return field->size == 1 ? "int8" : field->size == 2 ? "int16" : field->size == 4 ? "int32" : "int";
+    case CODEC_JSON_T_UINT:
+        return field->size == 1   ? "uint8"
+               : field->size == 2 ? "uint16"
+               : field->size == 4 ? "uint32"
+                                  : "uint64";
+    case CODEC_JSON_T_DOUBLE:
+        return "float64";
+    case CODEC_JSON_T_STRING:
+        return "string";
+    case CODEC_JSON_T_BYTES:
+        return "[]uint8";
+    case CODEC_JSON_T_STRINGS:
+        return "[]string";
+    case CODEC_JSON_T_MAP:
+        return "map[string]string";
+    case CODEC_JSON_T_OBJECT:
+        return field->table->name;
+    default:
+        return "value";
+    }
+}
+
 bool codec_json_is_empty(const struct codec_json_field *field, const uint8_t *base)
 {
     const uint8_t *member = base + field->offset;

@@ -13,6 +13,9 @@ int64_t codec_json_get_int(const uint8_t *member, size_t size);
 /* Sort by key; of pairs with the same key the last one stays. `scratch` has room for as many pairs. */
 void codec_json_map_sort(struct codec_json_map *map, struct codec_json_pair *scratch);
 
+/* The type of a field as errors name it. */
+const char *codec_json_type_name(const struct codec_json_field *field);
+
 /* The member may be left out where that is allowed. */
 bool codec_json_is_empty(const struct codec_json_field *field, const uint8_t *base);
 

@@ -216,13 +216,14 @@ struct codec_json_table {
 struct codec_json_error {
     enum codec_json_error_kind kind;
     size_t offset;
-    /* E_TYPE, E_UNKNOWN, E_CUSTOM */
-    const struct codec_json_table *table; /* the outermost struct */
-    const struct codec_json_field *field; /* NULL: the struct itself was to be read; UNKNOWN: NULL */
-    enum codec_json_event got;            /* OBJECT, ARRAY, STRING, NUMBER, TRUE or FALSE */
-    size_t base64_at;                     /* E_TYPE of bytes that are a string: the character that is wrong */
+    /* E_TYPE, E_UNKNOWN, E_CUSTOM, E_ROOM */
     size_t length;                        /* of the offending value or key, from `offset` on */
-    bool element;                         /* the value is an element of an array or a map */
+    enum codec_json_event got;            /* OBJECT, ARRAY, STRING, NUMBER, TRUE or FALSE */
+    const struct codec_json_table *table; /* the outermost struct */
+    const struct codec_json_field *field; /* whose value it is; NULL: none's */
+    const char *want;                     /* the type that should have come */
+    bool element;                         /* it is an element of an array */
+    size_t base64_at;                     /* of bytes that are a string: the character that is wrong */
     char path[160];                       /* "import.allow.0": keys as written; cut when too long */
 };
 
@@ -247,7 +248,7 @@ CODEC_API bool codec_json_copy(const struct codec_json_table *table, void *to, c
                                struct codec_arena *arena);
 
 /* What Go says about it, NUL-terminated; returns its length. `text` is what was read. A value or key that the
- * sentence quotes is cut after 256 bytes. */
+ * sentence quotes is cut after 128 bytes. */
 #define CODEC_JSON_ERROR_MAX 1024
 CODEC_API size_t codec_json_error_text(const struct codec_json_error *error, slice text,
                                        char buf[CODEC_JSON_ERROR_MAX]);
