@@ -41,7 +41,7 @@ struct account {
     _Atomic int64_t max_subscriptions; /* limits of each connection; -1: unlimited */
     _Atomic int64_t max_payload;
     _Atomic int64_t clients_ever; /* connections that were ever bound */
-    bool system;
+    _Atomic bool system;
     unsigned slots; /* cells */
     struct account_cell *cells;
     slice nkey; /* in `bytes` */
@@ -54,12 +54,15 @@ struct account *account_new(slice name, slice nkey, uint64_t id, uint64_t seed, 
 
 void account_set_limits(struct account *a, const struct account_limits *limits);
 
+/* A reference more, for who holds one or has found the account in a table and is online. NULL when it has
+ * just lost its last one (the account was removed by a reload). */
 struct account *account_ref(struct account *a);
 
 /* Gives a reference back; with the last one the account is retired by `r`. NULL is allowed. */
 void account_unref(struct account *a, struct epoch_reader *r);
 
-/* Binds a client: takes a reference and a place among the connections. False when the limit is reached. */
+/* Binds a client: takes a reference and a place among the connections. False when the limit is reached (or
+ * the account was just removed). */
 bool account_bind(struct account *a);
 
 /* Undoes account_bind. */

@@ -47,6 +47,7 @@ struct accounts_config {
     slice system_account;        /* empty: $SYS, made when not configured */
     bool no_system_account;
     bool authorization_block; /* the file has one: anonymous access is not kept up (22.3) */
+    unsigned tls_map_types;   /* ACCOUNT_CONN_* of the listeners that have verify_and_map */
 
     /* How the process makes accounts. */
     unsigned slots;                            /* loops and others that match: see sublist.h */
@@ -61,13 +62,17 @@ struct user {
     slice name; /* of the user, or the public nkey */
     slice password;
     bool is_nkey;
-    bool bcrypt; /* the password is a hash */
-    unsigned connection_types;
+    bool bcrypt;               /* the password is a hash */
+    unsigned connection_types; /* not 0: all are spelled out */
+    bool cert_only; /* no password, and a mapping listener serves it: elsewhere it may not log in (7.4) */
     struct account *account;
     struct permissions *permissions; /* may be NULL */
 };
 
 struct accounts;
+
+/* Is the configured password or token a bcrypt hash? (`$2a$`, b, x or y, two digits and `$`) */
+bool accounts_is_bcrypt(slice password);
 
 /* Makes a table; accounts that `old` (may be NULL) has under the same name are taken over, with their new
  * limits only set by accounts_publish. NULL on failure with the reason in err (the Go server's text where it
@@ -104,6 +109,21 @@ struct account *accounts_at(const struct accounts *t, size_t i);
 
 /* A user by name or nkey. */
 const struct user *accounts_user(const struct accounts *t, slice name, bool nkey);
+
+/* The i-th user, in the order of the file; NULL behind the last. */
+const struct user *accounts_user_at(const struct accounts *t, size_t i);
+
+/* Whom connections without credentials become; NULL when there is no such user. */
+const struct user *accounts_no_auth(const struct accounts *t);
+
+/* The single forms; empty when not configured. */
+struct accounts_single {
+    slice user, password, token;
+};
+const struct accounts_single *accounts_single(const struct accounts *t);
+
+bool accounts_has_users(const struct accounts *t);
+bool accounts_has_nkeys(const struct accounts *t);
 
 /* Must clients authenticate? (The auth timer runs, a first verb but CONNECT is refused.) */
 bool accounts_auth_required(const struct accounts *t);

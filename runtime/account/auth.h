@@ -45,7 +45,8 @@ struct auth {
     /* With AUTH_OK: */
     struct account *account; /* a reference of the caller's: account_bind it, then account_unref this one */
     struct permissions *permissions; /* a reference of the caller's; NULL: everything allowed */
-    bool no_auth;                    /* became the no_auth_user */
+    slice user;   /* who it became: a configured name or nkey; empty for token and none. Until epoch_leave */
+    bool no_auth; /* became the no_auth_user */
     /* For the log, empty when there is nothing to say; NUL-terminated. */
     char debug[AUTH_NOTE_MAX];
     char warning[AUTH_NOTE_MAX];

@@ -216,7 +216,8 @@ static inline int env_pipe_addrs(struct env_pipe *p, struct env_addr *local, str
     return p->ops->pipe_addrs(p, local, peer);
 }
 
-/* [loop] Run a job. -EAGAIN when the pool's queue (256) is full: nothing was queued. */
+/* [loop] Run a job. -EAGAIN when the pool's queue (256) is full: nothing was queued. What is still out when
+ * the loop stops is done after `stop`, before env_loop_join returns. */
 static inline int env_job(struct env_loop *l, const struct env_job *job)
 {
     return l->ops->job(l, job);

@@ -103,6 +103,8 @@ const char *peer_url(const struct peer *peer, const char *scheme, const char *us
 const char *peer_cert(const char *name, char *out, size_t cap)
 {
     const char *folder = getenv("CERTS");
-    snprintf(out, cap, "%s/%s", folder == NULL ? "build/certs" : folder, name);
+    char *path = realpath(folder == NULL ? "build/certs" : folder, NULL); /* the server runs in another folder */
+    snprintf(out, cap, "%s/%s", path == NULL ? "" : path, name);
+    free(path);
     return out;
 }

@@ -359,7 +359,8 @@ static bool prepare(struct runner *r, const char *server, const char *kind)
     r->options.peer = strcmp(kind, "midge") == 0 ? PEER_MIDGE : PEER_GO;
     r->options.server_path = r->server_path;
     r->options.certs = r->certs;
-    r->options.timeout_ms = STEP_TIMEOUT_MS * r->scale;
+    const char *step = getenv("SCENARIO_STEP_MS");
+    r->options.timeout_ms = (step == NULL ? STEP_TIMEOUT_MS : (unsigned)strtoul(step, NULL, 10)) * r->scale;
     snprintf(r->work_root, sizeof r->work_root, "%s/scenario-XXXXXX", tmp == NULL ? "/tmp" : tmp);
     if (mkdtemp(r->work_root) == NULL) {
         fprintf(stderr, "scenario: %s: %s\n", r->work_root, strerror(errno));

@@ -408,9 +408,9 @@ static bool open_conn(struct play *p, struct io_conn **out)
 static bool open_and_greet(struct play *p, struct io_conn **out)
 {
     *out = NULL;
-    if (!open_conn(p, out) || *out == NULL)
-        return *out == NULL && play_flag(p, 2, "refused");
-    if (play_flag(p, 2, "raw"))
+    if (!open_conn(p, out))
+        return false;
+    if (*out == NULL || play_flag(p, 2, "raw")) /* refused, as it must be */
         return true;
     bool first = play_flag(p, 2, "tls-first");
     if (first && !start_tls(p, *out))
@@ -444,7 +444,7 @@ bool verb_client(struct play *p)
 {
     struct io_conn *conn;
     struct bytes text = {0}, members = {0};
-    bool ok = open_and_greet(p, &conn) &&
+    bool ok = open_and_greet(p, &conn) && (conn != NULL || play_fail(p, "a client cannot be refused")) &&
               (p->step->op != OP_TEXT || play_text(p, p->step->text, TEMPLATE_ESCAPES, &members));
     if (ok) {
         bytes_add_str(&text, "CONNECT {\"verbose\":false,\"pedantic\":false");
