@@ -10,6 +10,7 @@
 #define TLS_READ_ROUNDS 16
 
 static void on_readable(void *ctx);
+static void flush(struct net_conn *c, bool listed);
 static void on_writable(void *ctx);
 
 static const struct env_pipe_handler pipe_handler = {.readable = on_readable, .writable = on_writable};
@@ -175,7 +176,7 @@ static void handshake(struct net_conn *c)
         env_pipe_want(c->pipe, ENV_WANT_READ);
         c->handler->secured(c, NULL);
         if (!c->closing) {
-            net_conn_flush(c);
+            flush(c, false);
             update_want(c);
             if (c->started && c->parked == 0)
                 on_readable(c); /* application data may have come with the last flight */
@@ -257,7 +258,7 @@ static void begin_tls(struct net_conn *c, struct net_tls_context *ctx, slice fir
 void net_conn_tls(struct net_conn *c, struct net_tls_context *ctx, slice first)
 {
     /* What was sent in clear text goes first. */
-    net_conn_flush(c);
+    flush(c, false);
     if (c->closing)
         return;
     if (c->wq != NULL) {
@@ -407,10 +408,12 @@ static void begin_waiting_tls(struct net_conn *c)
     free(first);
 }
 
-void net_conn_flush(struct net_conn *c)
+/* `listed`: a list of touched outboxes held it and does so no more. */
+static void flush(struct net_conn *c, bool listed)
 {
     outbox_lock(&c->out);
-    c->out.scheduled = false;
+    if (listed)
+        c->out.scheduled = false;
     struct chunk *list = c->out.head;
     uint8_t state = c->out.state;
     bool attention = c->out.attention;
@@ -420,7 +423,8 @@ void net_conn_flush(struct net_conn *c)
     push_wq(c, list);
     consume_wq(c, 0);
     if (c->gone) {
-        net_conn_close_now(c, false); /* its last touch: now it can go */
+        if (listed)
+            net_conn_close_now(c, false); /* its last touch: now it can go */
         return;
     }
     if (attention && !c->closing)
@@ -445,6 +449,11 @@ void net_conn_flush(struct net_conn *c)
     }
 }
 
+void net_conn_flush(struct net_conn *c)
+{
+    flush(c, true);
+}
+
 static void on_writable(void *ctx)
 {
     struct net_conn *c = ctx;
@@ -454,7 +463,7 @@ static void on_writable(void *ctx)
             handshake(c);
         return;
     }
-    net_conn_flush(c);
+    flush(c, false);
 }
 
 /* ---- closing ---- */
@@ -491,7 +500,7 @@ void net_conn_close(struct net_conn *c, int64_t linger_ns)
         net_conn_close_now(c, false);
         return;
     }
-    net_conn_flush(c);
+    flush(c, false);
     if (c->gone)
         return;
     if (c->wq == NULL) {

@@ -98,7 +98,7 @@ void net_conn_sink(struct net_conn *c, struct body *b, size_t at);
 
 /* Append to its own outbox. */
 void net_conn_send(struct net_conn *c, slice bytes);
-/* Write what lies in the outbox; net_touched_flush calls it. */
+/* Write what lies in the outbox. Called by net_touched_flush, for a connection that it took off its list. */
 void net_conn_flush(struct net_conn *c);
 /* Bytes that wait in the pipe's way (written by nobody yet). */
 bool net_conn_idle_out(const struct net_conn *c);

@@ -190,8 +190,10 @@ static int loop_open(struct net_loops *g, unsigned index)
 
 static void loop_close(struct net_loop *l)
 {
-    if (l->reader.domain != NULL)
+    if (l->reader.domain != NULL) {
+        epoch_leave(&l->reader); /* a job that ended after the last turn may have entered */
         epoch_reader_leave(&l->reader);
+    }
     net_timers_free(&l->timers);
     free(l->rbuf);
 }

@@ -297,9 +297,14 @@ const char *net_tls_cipher(const struct net_tls *t)
     return SSL_CIPHER_standard_name(SSL_get_current_cipher(t->ssl));
 }
 
-void *net_tls_peer(const struct net_tls *t)
+slice net_tls_peer_der(const struct net_tls *t)
 {
-    return SSL_get0_peer_certificate(t->ssl);
+    X509 *cert = SSL_get0_peer_certificate(t->ssl);
+    int len = cert == NULL ? 0 : i2d_X509(cert, NULL);
+    uint8_t *der = len > 0 ? malloc((size_t)len) : NULL, *end = der;
+    if (der == NULL)
+        return SLICE_EMPTY;
+    return slice_make(der, (size_t)i2d_X509(cert, &end));
 }
 
 bool net_tls_peer_pin(const struct net_tls *t, char hex[65])

@@ -24,8 +24,8 @@ void net_tls_context_drop(struct net_tls_context *ctx); /* NULL is allowed */
 /* What the peer showed, after a successful handshake. Slices of DER; valid while the connection lives. */
 const char *net_tls_version(const struct net_tls *t); /* "1.3" */
 const char *net_tls_cipher(const struct net_tls *t);
-/* The peer's leaf certificate as OpenSSL's X509 *, NULL when none was shown. Borrowed. */
-void *net_tls_peer(const struct net_tls *t);
+/* The peer's leaf certificate in DER, to be freed by the caller; empty when none was shown. */
+slice net_tls_peer_der(const struct net_tls *t);
 /* Lower-case hex SHA-256 of the leaf's SubjectPublicKeyInfo; false when there is none. */
 bool net_tls_peer_pin(const struct net_tls *t, char hex[65]);
 

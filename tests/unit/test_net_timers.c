@@ -36,7 +36,7 @@ static void test_order(void)
             armed += net_timer_armed(&t[i]);
             due += net_timer_armed(&t[i]) && t[i].at <= 500;
         }
-        CU_ASSERT_EQUAL(heap.count, armed);
+        CU_ASSERT_EQUAL(heap.count, (size_t)armed);
         last_run = runs = 0;
         net_timers_run(&heap, 500);
         CU_ASSERT_EQUAL(runs, due);

@@ -1,0 +1,184 @@
+#include "client/client_internal.h"
+
+#include "interest/subject.h"
+#include <stdlib.h>
+
+/* ---- SUB ---- */
+
+static bool refuse(struct client *c, const struct codec_client_sub *ev)
+{
+    char subject[CLIENT_QUOTE_MAX], queue[CLIENT_QUOTE_MAX];
+    client_quote(ev->subject, subject);
+    client_quote(ev->queue, queue);
+    if (ev->queue.len > 0) {
+        client_err(c, "Permissions Violation for Subscription to %s using queue %s", subject, queue);
+        client_log(c, LOG_ERR, "Subscription Violation - Subject %s, Queue: %s, SID %.*s", subject, queue,
+                   LOG_SLICE(ev->sid));
+    } else {
+        client_err(c, "Permissions Violation for Subscription to %s", subject);
+        client_log(c, LOG_ERR, "Subscription Violation - Subject %s, SID %.*s", subject, LOG_SLICE(ev->sid));
+    }
+    return false;
+}
+
+static bool refuse_tokens(struct client *c, const struct codec_client_sub *ev)
+{
+    char subject[CLIENT_QUOTE_MAX];
+    client_quote(ev->subject, subject);
+    client_err(c, "Permissions Violation for Subscription to %s, too many tokens", subject);
+    client_log(c, LOG_ERR, "Subscription Violation Too Many Tokens - Subject %s, SID %.*s", subject,
+               LOG_SLICE(ev->sid));
+    return false;
+}
+
+/* The checks of section 8.1 in their order; each says its own error. */
+static bool may_subscribe(struct client *c, const struct codec_client_sub *ev)
+{
+    const struct client_settings *s = client_settings(c->host);
+    if (slice_eq(ev->queue, SLICE_LIT("_sys_")))
+        return refuse(c, ev);
+    if (!permissions_subscribe(c->perms, ev->subject, ev->queue))
+        return refuse(c, ev);
+    if (s->max_sub_tokens > 0 && subject_token_count(ev->subject) > s->max_sub_tokens)
+        return refuse_tokens(c, ev);
+    if (c->max_subs > 0 && c->subs.count >= c->max_subs) {
+        client_err(c, "maximum subscriptions exceeded");
+        log_limited_key(c->host->log, LOG_ERR, c->account->name, "%s - maximum subscriptions exceeded",
+                        c->label);
+        return false;
+    }
+    if (!subject_valid_subscription(ev->subject)) {
+        client_err(c, "Invalid Subject");
+        return false;
+    }
+    return true;
+}
+
+static bool add_sub(struct client *c, const struct codec_client_sub *ev)
+{
+    struct sub *sub = sub_new(ev->subject, ev->queue, ev->sid, (struct sub_target *)c);
+    if (sub == NULL)
+        return false;
+    if (c->perms != NULL && permissions_needs_filter(c->perms, ev->subject, ev->queue))
+        sub->flags |= CLIENT_SUB_CHECK_DENY;
+    if (!sid_map_insert(&c->subs, sub)) {
+        sub_free(sub);
+        return false;
+    }
+    if (sublist_insert(c->account->sublist, &c->conn.loop->reader, sub) < 0) {
+        sid_map_remove(&c->subs, sub);
+        sub_free(sub);
+        return false;
+    }
+    return true;
+}
+
+void client_sub(struct client *c, const struct codec_client_sub *ev)
+{
+    c->last_active = c->conn.loop->now;
+    client_reap_expired(c);
+    if (!may_subscribe(c, ev))
+        return;
+    if (sid_map_find(&c->subs, ev->sid) == NULL && !add_sub(c, ev)) {
+        client_log(c, LOG_ERR, "out of memory for a subscription");
+        client_close(c, CLOSE_PROTOCOL);
+        return;
+    }
+    client_ok(c);
+}
+
+/* ---- UNSUB ---- */
+
+void client_drop_sub(struct client *c, struct sub *sub)
+{
+    sid_map_remove(&c->subs, sub);
+    sublist_remove(c->account->sublist, &c->conn.loop->reader, sub);
+}
+
+void client_unsub(struct client *c, const struct codec_client_unsub *ev)
+{
+    c->last_active = c->conn.loop->now;
+    client_reap_expired(c);
+    struct sub *sub = sid_map_find(&c->subs, ev->sid);
+    if (sub != NULL) {
+        outbox_lock(&c->conn.out);
+        bool later = ev->max > sub->delivered;
+        sub->max = later ? ev->max : 0;
+        uint64_t delivered = sub->delivered;
+        if (!later)
+            sub_close(sub);
+        outbox_unlock(&c->conn.out);
+        if (later)
+            client_log(c, LOG_DBG, "Deferring actual UNSUB(%.*s): %u max, %llu received",
+                       LOG_SLICE(sub_subject(sub)), ev->max, (unsigned long long)delivered);
+        else
+            client_drop_sub(c, sub);
+    }
+    client_ok(c);
+}
+
+/* ---- the ends of many ---- */
+
+/* Take the list of what has expired; *all: it is not complete, look through all subscriptions. */
+static struct sub **take_expired(struct client *c, uint32_t *count, bool *all)
+{
+    outbox_lock(&c->conn.out);
+    struct sub **list = c->expired;
+    *count = c->expired_count;
+    *all = c->expired_lost;
+    c->expired = NULL;
+    c->expired_count = c->expired_cap = 0;
+    c->expired_lost = false;
+    atomic_store_explicit(&c->attention, false, memory_order_relaxed);
+    outbox_unlock(&c->conn.out);
+    return list;
+}
+
+static void drop_closed(struct client *c)
+{
+    size_t at = 0;
+    for (struct sub *sub; (sub = sid_map_next(&c->subs, &at)) != NULL;) {
+        if (sub_closed(sub)) {
+            client_drop_sub(c, sub);
+            at = 0; /* the map has changed */
+        }
+    }
+}
+
+void client_reap_expired(struct client *c)
+{
+    if (!atomic_load_explicit(&c->attention, memory_order_acquire))
+        return;
+    uint32_t count;
+    bool all;
+    struct sub **list = take_expired(c, &count, &all);
+    for (uint32_t i = 0; i < count; i++) {
+        client_log(c, LOG_DBG, "Auto-unsubscribe limit of %u reached for sid '%.*s'", list[i]->max,
+                   LOG_SLICE(sub_sid(list[i])));
+        client_drop_sub(c, list[i]);
+    }
+    free(list);
+    if (all)
+        drop_closed(c);
+}
+
+void client_attention(struct net_conn *conn)
+{
+    client_reap_expired(client_of(conn));
+}
+
+void client_drop_all_subs(struct client *c)
+{
+    client_reap_expired(c);
+    size_t at = 0;
+    struct sub *sub;
+    /* Closed first, all of them under one lock: no delivery may slip in between two removals. */
+    outbox_lock(&c->conn.out);
+    while ((sub = sid_map_next(&c->subs, &at)) != NULL)
+        sub_close(sub);
+    outbox_unlock(&c->conn.out);
+    at = 0;
+    while ((sub = sid_map_next(&c->subs, &at)) != NULL)
+        sublist_remove(c->account->sublist, &c->conn.loop->reader, sub);
+    sid_map_free(&c->subs);
+}

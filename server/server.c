@@ -1,0 +1,322 @@
+#include "server/server.h"
+
+#include "net/listener.h"
+#include "server/lame_duck.h"
+#include "server/settings.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_CID 5 /* Go's own internal clients take the numbers before it */
+
+/* A call from outside, on its way to the first loop. */
+struct control_task {
+    struct net_task task;
+    struct server *server;
+};
+
+struct server {
+    struct server_config config;
+    struct options *options;
+    struct server_identity identity;
+    struct epoch_domain epochs;
+    struct epoch_reader control; /* of the thread that makes, reloads and frees the server */
+    uint64_t last_account_id;
+    struct client_host host;
+    struct client_settings *settings;
+    struct net_listener *listener;
+    struct lame_duck duck;
+    struct control_task start_task, duck_task;
+    atomic_int port;
+    bool listening; /* first loop */
+};
+
+static struct log *log_of(const struct server *s)
+{
+    return s->config.log;
+}
+
+/* ---- loops ---- */
+
+static void loop_start(struct net_loop *l, void *ctx)
+{
+    struct server *s = ctx;
+    l->user = &s->host.per_loop[l->index];
+}
+
+static void loop_stop(struct net_loop *l, void *ctx)
+{
+    struct server *s = ctx;
+    if (l->index != 0)
+        return;
+    net_listener_close(s->listener);
+    lame_duck_stop(&s->duck);
+}
+
+/* ---- the listener ---- */
+
+static void on_accepted(struct net_loop *l, struct env_pipe *pipe, void *ctx)
+{
+    struct server *s = ctx;
+    client_accept(&s->host, l, pipe);
+}
+
+static void on_trouble(int err, int sleep_ms, void *ctx)
+{
+    struct server *s = ctx;
+    if (sleep_ms > 0)
+        log_err(log_of(s), "Temporary Client Accept Error(%s), sleeping %dms", strerror(-err), sleep_ms);
+    else
+        log_err(log_of(s), "Client Accept error: %s", strerror(-err));
+}
+
+/* The address to listen on: a literal, or a name that is looked up (blocking: only at start). */
+static int listen_addr(struct server *s, struct env_addr *out)
+{
+    const char *host = (const char *)s->options->host.ptr;
+    int port = s->options->port < 0 ? 0 : s->options->port;
+    struct sockaddr_in *in4 = (struct sockaddr_in *)&out->sa;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->sa;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, host, &in4->sin_addr) == 1) {
+        in4->sin_family = AF_INET;
+        out->len = sizeof *in4;
+    } else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        out->len = sizeof *in6;
+    } else {
+        int n = env_resolve(s->config.env, host, out, 1);
+        if (n <= 0)
+            return n == 0 ? -ENOENT : n;
+    }
+    if (out->sa.ss_family == AF_INET6)
+        in6->sin6_port = htons((uint16_t)port);
+    else
+        in4->sin_port = htons((uint16_t)port);
+    return 0;
+}
+
+static int port_of(const struct env_addr *a)
+{
+    return ntohs(a->sa.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&a->sa)->sin6_port
+                                             : ((const struct sockaddr_in *)&a->sa)->sin_port);
+}
+
+static void host_port(const struct server *s, int port, char *buf, size_t size)
+{
+    bool v6 = memchr(s->options->host.ptr, ':', s->options->host.len) != NULL;
+    snprintf(buf, size, "%s%.*s%s:%d", v6 ? "[" : "", LOG_SLICE(s->options->host), v6 ? "]" : "", port);
+}
+
+/* The bound port is known now: INFO says it. */
+static bool publish_port(struct server *s, int port)
+{
+    s->settings->info.port =
+        s->options->client_advertise.len > 0 && s->settings->info.port != 0 ? s->settings->info.port : port;
+    atomic_store(&s->port, port);
+    return true;
+}
+
+static void log_listening(struct server *s, int port)
+{
+    char where[300];
+    host_port(s, port, where, sizeof where);
+    log_inf(log_of(s), "Listening for client connections on %s", where);
+    if (s->settings->tls_mode == CLIENT_TLS_REQUIRED)
+        log_inf(log_of(s), "TLS required for client connections");
+    else if (s->settings->tls_mode == CLIENT_TLS_AVAILABLE)
+        log_inf(log_of(s), "TLS available for client connections");
+    if (s->settings->tls_first && s->settings->tls_first_fallback == 0)
+        log_wrn(log_of(s), "Clients that are not using \"TLS Handshake First\" option will fail to connect");
+}
+
+static void run_start(struct net_task *task, struct net_loop *l)
+{
+    struct server *s = ((struct control_task *)task)->server;
+    struct env_addr addr, bound;
+    (void)l;
+    int err = listen_addr(s, &addr);
+    if (err == 0)
+        err = net_listener_open(s->listener, &addr, &bound);
+    if (err < 0) {
+        char where[300];
+        host_port(s, s->options->port, where, sizeof where);
+        log_ftl(log_of(s), "Error listening on port: %s, \"listen tcp %s: bind: %s\"", where, where,
+                strerror(-err));
+        s->config.done(s->config.ctx, 1);
+        return;
+    }
+    s->listening = true;
+    publish_port(s, port_of(&bound));
+    log_listening(s, port_of(&bound));
+    log_inf(log_of(s), "Server is ready");
+}
+
+void server_start(struct server *s)
+{
+    s->start_task = (struct control_task){.task = {.fn = run_start}, .server = s};
+    net_post(&s->host.loops->loops[0], &s->start_task.task);
+}
+
+/* ---- lame duck mode ---- */
+
+static void on_duck_done(void *ctx)
+{
+    struct server *s = ctx;
+    s->config.done(s->config.ctx, 0);
+}
+
+static void run_lame_duck(struct net_task *task, struct net_loop *l)
+{
+    struct server *s = ((struct control_task *)task)->server;
+    (void)l;
+    net_listener_close(s->listener);
+    s->listening = false;
+    s->duck.host = &s->host;
+    s->duck.duration = s->options->lame_duck_duration_ns;
+    s->duck.grace = s->options->lame_duck_grace_ns;
+    s->duck.done = on_duck_done;
+    s->duck.ctx = s;
+    lame_duck_start(&s->duck);
+}
+
+void server_lame_duck(struct server *s)
+{
+    if (atomic_exchange(&s->host.lame_duck, true))
+        return;
+    log_inf(log_of(s), "Entering lame duck mode, stop accepting new clients");
+    s->duck_task = (struct control_task){.task = {.fn = run_lame_duck}, .server = s};
+    net_post(&s->host.loops->loops[0], &s->duck_task.task);
+}
+
+bool server_in_lame_duck(const struct server *s)
+{
+    return atomic_load(&s->host.lame_duck);
+}
+
+/* ---- birth ---- */
+
+static void log_banner(struct server *s)
+{
+    struct log *log = log_of(s);
+    const struct options *o = s->options;
+    log_inf(log, "Starting nats-server");
+    log_inf(log, "  Version:  %s", OPTIONS_VERSION);
+    log_inf(log, "  Git:      [not set]");
+    log_inf(log, "  Name:     %.*s", LOG_SLICE(s->settings->info.server_name));
+    log_inf(log, "  ID:       %s", s->identity.id);
+    if (accounts_has_plaintext(accounts_now(&s->host.accounts)))
+        log_wrn(log, "Plaintext passwords detected, use nkeys or bcrypt");
+    if (o->config_file.len > 0)
+        log_inf(log, "Using configuration file: %.*s (%.*s)", LOG_SLICE(o->config_file),
+                LOG_SLICE(o->digest));
+    if (o->max_payload > 8 * 1024 * 1024)
+        log_wrn(log,
+                "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor performance");
+    if (!o->no_system_account && o->system_account.len == 0)
+        log_dbg(log, "Created system account: \"$SYS\"");
+}
+
+static bool fail(char *err, const char *what)
+{
+    snprintf(err, SETTINGS_ERROR_MAX, "%s", what);
+    return false;
+}
+
+static bool make_host(struct server *s, char *err)
+{
+    struct client_host *h = &s->host;
+    unsigned loops = s->config.loops;
+    h->env = s->config.env;
+    h->log = s->config.log;
+    atomic_init(&h->next_cid, FIRST_CID);
+    ledger_init(&h->connections, s->options->max_connections);
+    h->per_loop = calloc(loops, sizeof *h->per_loop);
+    if (h->per_loop == NULL)
+        return fail(err, "out of memory");
+    for (unsigned i = 0; i < loops; i++) {
+        if (!client_loop_init(&h->per_loop[i], h, i))
+            return fail(err, "out of memory");
+    }
+    struct settings_context ctx = {.identity = &s->identity, .port = s->options->port};
+    s->settings = settings_new(s->options, &ctx, err);
+    if (s->settings == NULL)
+        return false;
+    atomic_init(&h->settings, s->settings);
+    struct accounts *table =
+        settings_accounts(s->options, h, loops, &s->last_account_id, NULL, &s->control, err);
+    if (table == NULL)
+        return false;
+    accounts_publish(&h->accounts, table, &s->control);
+    return true;
+}
+
+static bool make_loops(struct server *s, char *err)
+{
+    static const struct net_listener_handler handler = {.accepted = on_accepted, .trouble = on_trouble};
+    struct net_loops_config config = {.count = s->config.loops,
+                                      .epochs = &s->epochs,
+                                      .loop_start = loop_start,
+                                      .loop_stop = loop_stop,
+                                      .ctx = s};
+    int rc = 0;
+    s->host.loops = net_loops_new(s->config.env, &config, &rc);
+    if (s->host.loops == NULL)
+        return fail(err, strerror(-rc));
+    s->listener = net_listener_new(s->host.loops, &handler, s);
+    return s->listener != NULL ? true : fail(err, "out of memory");
+}
+
+struct server *server_new(const struct server_config *config, char *err)
+{
+    struct server *s = aligned_alloc(alignof(struct server), sizeof *s);
+    if (s == NULL) {
+        fail(err, "out of memory");
+        options_free(config->options);
+        return NULL;
+    }
+    memset(s, 0, sizeof *s);
+    s->config = *config;
+    s->options = config->options;
+    epoch_domain_init(&s->epochs);
+    epoch_reader_join(&s->control, &s->epochs);
+    server_identity_make(&s->identity, config->env);
+    if (!make_host(s, err) || !make_loops(s, err)) {
+        server_free(s);
+        return NULL;
+    }
+    log_banner(s);
+    return s;
+}
+
+/* ---- the end ---- */
+
+void server_free(struct server *s)
+{
+    if (s->host.loops != NULL) {
+        log_inf(log_of(s), "Initiating Shutdown...");
+        net_loops_free(s->host.loops);
+        net_listener_free(s->listener);
+        log_inf(log_of(s), "Server Exiting..");
+    }
+    for (unsigned i = 0; s->host.per_loop != NULL && i < s->config.loops; i++)
+        client_loop_free(&s->host.per_loop[i]);
+    free(s->host.per_loop);
+    accounts_publish(&s->host.accounts, NULL, &s->control);
+    settings_free(s->settings);
+    epoch_reader_leave(&s->control);
+    epoch_domain_close(&s->epochs);
+    options_free(s->options);
+    free(s);
+}
+
+const struct options *server_options(const struct server *s)
+{
+    return s->options;
+}
+
+int server_port(const struct server *s)
+{
+    return atomic_load(&s->port);
+}

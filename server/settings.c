@@ -1,0 +1,266 @@
+#include "server/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NS_PER_S  1e9
+#define API_LEVEL 5
+
+/* ---- TLS ---- */
+
+static const char *text(slice s)
+{
+    return s.len == 0 ? NULL : (const char *)s.ptr; /* options end their strings by NUL */
+}
+
+static bool take_pins(struct client_settings *s, const struct opt_tls *t)
+{
+    if (t->pinned.count == 0)
+        return true;
+    s->tls_pins = calloc(t->pinned.count + 1, sizeof *s->tls_pins);
+    if (s->tls_pins == NULL)
+        return false;
+    for (size_t i = 0; i < t->pinned.count; i++)
+        s->tls_pins[i] = text(t->pinned.items[i]);
+    return true;
+}
+
+static bool take_tls(struct client_settings *s, const struct options *o, char err[SETTINGS_ERROR_MAX])
+{
+    const struct opt_tls *t = o->tls;
+    if (t == NULL)
+        return true;
+    struct net_tls_config config = {
+        .cert_file = t->cert_count > 0 ? text(t->certs[0].cert_file) : NULL,
+        .key_file = t->cert_count > 0 ? text(t->certs[0].key_file) : NULL,
+        .ca_file = text(t->ca_file),
+        .verify = t->verify,
+        .min_version = t->min_version == 0x0304 ? 13 : 12,
+        .ciphers = text(t->ciphers),
+        .curves = text(t->curves),
+    };
+    s->tls = net_tls_context_new(&config, err, SETTINGS_ERROR_MAX);
+    if (s->tls == NULL)
+        return false;
+    s->tls_mode =
+        o->allow_non_tls && t->first != OPT_TLS_FIRST_ON ? CLIENT_TLS_AVAILABLE : CLIENT_TLS_REQUIRED;
+    s->tls_timeout = (int64_t)(t->timeout_s * NS_PER_S);
+    s->tls_verify = t->verify;
+    s->tls_map = t->verify_and_map;
+    s->tls_first = t->first != OPT_TLS_FIRST_OFF;
+    s->tls_first_fallback = t->first == OPT_TLS_FIRST_AUTO ? t->first_delay_ns : 0;
+    s->tls_rate_limit = (uint32_t)t->rate_limit;
+    if (!take_pins(s, t)) {
+        snprintf(err, SETTINGS_ERROR_MAX, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* ---- INFO ---- */
+
+/* client_advertise is host[:port], with brackets around an IPv6 host that has a port. */
+static void advertise(struct codec_info *info, slice adv)
+{
+    size_t colon = adv.len;
+    for (size_t i = adv.len; i > 0 && adv.ptr[i - 1] != ']'; i--) {
+        if (adv.ptr[i - 1] == ':') {
+            colon = i - 1;
+            break;
+        }
+    }
+    info->host = slice_first(adv, colon);
+    if (info->host.len >= 2 && info->host.ptr[0] == '[')
+        info->host = slice_make(info->host.ptr + 1, info->host.len - 2);
+    if (colon < adv.len)
+        info->port = atoi((const char *)adv.ptr + colon + 1);
+}
+
+static void take_info(struct client_settings *s, const struct options *o, const struct settings_context *ctx)
+{
+    struct codec_info *info = &s->info;
+    info->server_id = slice_str(ctx->identity->id);
+    info->server_name = o->server_name.len > 0 ? o->server_name : info->server_id;
+    info->version = slice_str(OPTIONS_VERSION);
+    info->go = SLICE_LIT("midge");
+    info->proto = 1;
+    info->host = o->host;
+    info->port = ctx->port;
+    if (o->client_advertise.len > 0)
+        advertise(info, o->client_advertise);
+    info->headers = !o->no_header_support;
+    info->api_lvl = API_LEVEL;
+    info->xkey = slice_str(ctx->identity->xkey);
+}
+
+/* ---- the whole ---- */
+
+struct client_settings *settings_new(const struct options *o, const struct settings_context *ctx,
+                                     char err[SETTINGS_ERROR_MAX])
+{
+    struct client_settings *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        snprintf(err, SETTINGS_ERROR_MAX, "out of memory");
+        return NULL;
+    }
+    s->max_payload = o->max_payload;
+    s->max_pending = (size_t)o->max_pending;
+    s->max_control_line = (uint32_t)o->max_control_line;
+    s->max_subs = o->max_subscriptions > 0 ? (uint32_t)o->max_subscriptions : 0;
+    s->max_sub_tokens = (uint32_t)o->max_sub_tokens;
+    s->ping_interval = o->ping_interval_ns;
+    s->ping_max = (uint32_t)o->ping_max;
+    s->write_deadline = o->write_deadline_ns;
+    s->write_retry = o->write_timeout == OPT_WRITE_RETRY;
+    s->no_stall = o->no_fast_producer_stall;
+    s->headers = !o->no_header_support;
+    s->auth_timeout = (int64_t)(o->auth_timeout_s * NS_PER_S);
+    s->trace_headers = o->trace_headers;
+    s->max_traced_msg_len = o->max_traced_msg_len > 0 ? (uint32_t)o->max_traced_msg_len : 0;
+    if (!take_tls(s, o, err)) {
+        settings_free(s);
+        return NULL;
+    }
+    take_info(s, o, ctx);
+    return s;
+}
+
+void settings_free(struct client_settings *s)
+{
+    if (s == NULL)
+        return;
+    net_tls_context_drop(s->tls);
+    free(s->tls_pins);
+    free(s);
+}
+
+/* ---- accounts ---- */
+
+static void random_bytes(void *ctx, void *buf, size_t len)
+{
+    env_random(ctx, buf, len);
+}
+
+/* Everything that the account module wants to see, in arrays that live for the call. */
+struct account_input {
+    struct account_config *accounts;
+    struct user_config *users;
+    struct permissions_config *permissions; /* one a user */
+    struct permission_entry *entries;
+    size_t entries_used;
+};
+
+static struct permission_list take_list(struct account_input *in, const struct opt_subject_list *from)
+{
+    struct permission_entry *first = in->entries + in->entries_used;
+    for (size_t i = 0; i < from->count; i++)
+        first[i] = (struct permission_entry){from->items[i].subject, from->items[i].queue};
+    in->entries_used += from->count;
+    return (struct permission_list){first, from->count};
+}
+
+static struct permission_rules take_rules(struct account_input *in, const struct opt_permission *from)
+{
+    struct permission_rules rules = {.restricted = from->restricted};
+    rules.allow = take_list(in, &from->allow);
+    rules.deny = take_list(in, &from->deny);
+    return rules;
+}
+
+static size_t count_entries(const struct options *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->user_count; i++) {
+        const struct opt_permissions *p = o->users[i].permissions;
+        if (p != NULL)
+            n += p->publish.allow.count + p->publish.deny.count + p->subscribe.allow.count +
+                 p->subscribe.deny.count;
+    }
+    return n;
+}
+
+static void take_users(struct account_input *in, const struct options *o)
+{
+    for (size_t i = 0; i < o->user_count; i++) {
+        const struct opt_user *u = &o->users[i];
+        in->users[i] = (struct user_config){
+            .user = u->user,
+            .nkey = u->nkey,
+            .password = u->password,
+            .account = slice_eq_str(u->account, OPTIONS_GLOBAL_ACCOUNT) ? SLICE_EMPTY : u->account,
+            .connection_types = u->connection_types,
+        };
+        if (u->permissions == NULL)
+            continue;
+        struct permissions_config *p = &in->permissions[i];
+        p->publish = take_rules(in, &u->permissions->publish);
+        p->subscribe = take_rules(in, &u->permissions->subscribe);
+        p->responses = u->permissions->responses;
+        p->max_responses = u->permissions->max_responses;
+        p->response_ns = u->permissions->response_ns;
+        in->users[i].permissions = p;
+    }
+}
+
+static void take_accounts(struct account_input *in, const struct options *o)
+{
+    for (size_t i = 0; i < o->account_count; i++) {
+        const struct opt_account *a = &o->accounts[i];
+        in->accounts[i] = (struct account_config){
+            .name = a->name,
+            .nkey = a->nkey,
+            .limits = {a->max_connections, a->max_leafnodes, a->max_subscriptions, a->max_payload},
+        };
+    }
+}
+
+static void free_input(struct account_input *in)
+{
+    free(in->accounts);
+    free(in->users);
+    free(in->permissions);
+    free(in->entries);
+}
+
+static bool alloc_input(struct account_input *in, const struct options *o)
+{
+    in->accounts = calloc(o->account_count + 1, sizeof *in->accounts);
+    in->users = calloc(o->user_count + 1, sizeof *in->users);
+    in->permissions = calloc(o->user_count + 1, sizeof *in->permissions);
+    in->entries = calloc(count_entries(o) + 1, sizeof *in->entries);
+    return in->accounts != NULL && in->users != NULL && in->permissions != NULL && in->entries != NULL;
+}
+
+struct accounts *settings_accounts(const struct options *o, struct client_host *h, unsigned slots,
+                                   uint64_t *last_id, struct accounts *old, struct epoch_reader *r,
+                                   char err[SETTINGS_ERROR_MAX])
+{
+    struct account_input in = {0};
+    struct accounts *table = NULL;
+    if (!alloc_input(&in, o)) {
+        snprintf(err, SETTINGS_ERROR_MAX, "out of memory");
+        free_input(&in);
+        return NULL;
+    }
+    take_accounts(&in, o);
+    take_users(&in, o);
+    struct accounts_config config = {
+        .accounts = in.accounts,
+        .account_count = o->account_count,
+        .users = in.users,
+        .user_count = o->user_count,
+        .user = o->user,
+        .password = o->password,
+        .token = o->token,
+        .no_auth_user = o->no_auth_user,
+        .system_account = o->system_account,
+        .no_system_account = o->no_system_account,
+        .slots = slots,
+        .random = random_bytes,
+        .random_ctx = h->env,
+        .last_id = last_id,
+    };
+    table = accounts_new(&config, old, r, err, SETTINGS_ERROR_MAX);
+    free_input(&in);
+    return table;
+}

@@ -1,0 +1,48 @@
+/* The sid map against a plain array, through growth, removal in any order and emptiness. */
+#include "unit.h"
+#include "client/sid_map.h"
+
+#include <stdlib.h>
+
+#define MANY 5000
+
+static void test_random(void)
+{
+    static struct sub *subs[MANY];
+    struct sid_map m = {0};
+    char sid[32];
+    srand(11);
+    for (int step = 0; step < 60000; step++) {
+        int i = rand() % MANY;
+        snprintf(sid, sizeof sid, "%d", i * 7);
+        struct sub *found = sid_map_find(&m, slice_str(sid));
+        CU_ASSERT_PTR_EQUAL(found, subs[i]);
+        if (subs[i] == NULL) {
+            subs[i] = sub_new(SLICE_LIT("foo"), SLICE_EMPTY, slice_str(sid), NULL);
+            CU_ASSERT(sid_map_insert(&m, subs[i]));
+        } else if (rand() % 3 != 0 || step > 40000) {
+            sid_map_remove(&m, subs[i]);
+            sub_free(subs[i]);
+            subs[i] = NULL;
+        }
+    }
+    size_t left = 0, at = 0, seen = 0;
+    for (int i = 0; i < MANY; i++)
+        left += subs[i] != NULL;
+    CU_ASSERT_EQUAL(m.count, left);
+    while (sid_map_next(&m, &at) != NULL)
+        seen++;
+    CU_ASSERT_EQUAL(seen, left);
+    for (int i = 0; i < MANY; i++) {
+        if (subs[i] != NULL) {
+            sid_map_remove(&m, subs[i]);
+            sub_free(subs[i]);
+        }
+    }
+    CU_ASSERT_EQUAL(m.count, 0);
+    CU_ASSERT_PTR_NULL(m.slots);
+    CU_ASSERT_PTR_NULL(sid_map_find(&m, SLICE_LIT("1")));
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_random)};
+UNIT_MAIN("sid map", tests)
