@@ -11,7 +11,7 @@
 
 #define PAYLOAD   "0123456789abcdef"
 #define BLOCK     ((size_t)128 * 1024)
-#define WINDOW    (64u * 1024) /* messages that may be under way to one receiver */
+#define WINDOW    ((uint64_t)64 * 1024) /* messages that may be under way to one receiver */
 #define MAX_LINKS 64u
 #define PATIENCE  60.0 /* seconds for the last message to arrive */
 
@@ -105,8 +105,10 @@ static void settle(struct run *run, struct link **publishers, unsigned count)
             link_pump(link);
             net_turn(&run->net, 10);
         }
-        link->block = (const uint8_t *)memcpy(malloc(6), "PING\r\n", 6);
-        link->block_len = 6;
+        struct bytes ping = {0};
+        bytes_add_str(&ping, "PING\r\n");
+        link->block = ping.ptr;
+        link->block_len = ping.len;
         link->block_at = 0;
         link->keep_tail = true;
         link->allowed += 6;
@@ -571,7 +573,7 @@ static void play_churn(struct run *run, unsigned churners, unsigned unused)
     while (now_seconds() - clock.started < run->seconds) {
         pump_all(&d);
         for (unsigned i = 0; i < churners; i++) {
-            links[i]->allowed = links[i]->sent + 16 * 1024;
+            links[i]->allowed = links[i]->sent + (uint64_t)16 * 1024;
             link_pump(links[i]);
         }
         net_turn(&run->net, 1);

@@ -69,7 +69,8 @@ static inline slice bytes_slice(const struct bytes *b)
 static inline void bytes_consume(struct bytes *b, size_t n)
 {
     b->len -= n;
-    memmove(b->ptr, b->ptr + n, b->len);
+    if (n > 0 && b->len > 0)
+        memmove(b->ptr, b->ptr + n, b->len);
 }
 
 static inline void bytes_free(struct bytes *b)

@@ -82,7 +82,7 @@ static inline size_t io_unsent(const struct io_conn *conn)
 /* What was read and not consumed. */
 static inline slice io_pending(const struct io_conn *conn)
 {
-    return slice_make(conn->in.ptr + conn->in_at, conn->in.len - conn->in_at);
+    return slice_from(bytes_slice(&conn->in), conn->in_at);
 }
 
 void io_consume(struct io_conn *conn, size_t n);

@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -338,6 +339,16 @@ static bool parse_flags(struct runner *r, int argc, char **argv, const char **se
     return (*server != NULL || r->list) && optind < argc && r->jobs >= 1 && r->jobs <= MAX_JOBS;
 }
 
+/* Scenarios may open as many connections as the machine allows. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static bool prepare(struct runner *r, const char *server, const char *kind)
 {
     const char *tmp = getenv("TMPDIR");
@@ -387,6 +398,7 @@ int main(int argc, char **argv)
         r->scale = 1;
     if (!parse_flags(r, argc, argv, &server, &kind))
         return free(r), usage();
+    raise_descriptor_limit();
     bool ok = r->list || prepare(r, server, kind);
     for (int i = optind; ok && i < argc; i++)
         ok = add_path(r, argv[i]);

@@ -245,7 +245,7 @@ enum template_result template_match(const struct template *t, slice in, size_t *
             captured[i] = slice_first(rest, n);
         } else {
             size_t have = rest.len < n ? rest.len : n;
-            if (memcmp(rest.ptr == NULL ? in.ptr : rest.ptr, t->bytes.ptr + part->at, have) != 0)
+            if (have > 0 && memcmp(rest.ptr, t->bytes.ptr + part->at, have) != 0)
                 return TEMPLATE_NO;
             if (have < n)
                 return TEMPLATE_MORE;

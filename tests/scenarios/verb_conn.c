@@ -442,7 +442,7 @@ bool verb_connect(struct play *p)
  * connected */
 bool verb_client(struct play *p)
 {
-    struct io_conn *conn;
+    struct io_conn *conn = NULL;
     struct bytes text = {0}, members = {0};
     bool ok = open_and_greet(p, &conn) && (conn != NULL || play_fail(p, "a client cannot be refused")) &&
               (p->step->op != OP_TEXT || play_text(p, p->step->text, TEMPLATE_ESCAPES, &members));
@@ -506,6 +506,29 @@ static bool conn_drain(struct play *p, struct io_conn *conn)
     }
     io_consume(conn, 6);
     return true;
+}
+
+/* rest: counts messages up to the end of the connection, which must not come in the middle of one */
+static bool conn_rest(struct play *p, struct io_conn *conn)
+{
+    uint64_t deadline = play_deadline(p);
+    conn->counted = 0;
+    for (;;) {
+        if (answer_pings(conn))
+            continue;
+        size_t n = message_length(io_pending(conn));
+        if (n == SIZE_MAX)
+            return fail_expected(p, conn, SLICE_LIT("messages or the end"), "got");
+        if (n > 0) {
+            io_consume(conn, n);
+            conn->counted++;
+        } else if (conn->end != IO_OPEN) {
+            return io_pending(conn).len == 0 ||
+                   fail_expected(p, conn, SLICE_LIT("the rest of a message"), "it ended after");
+        } else if (!more_bytes(p, conn, deadline, SLICE_LIT("messages or the end"))) {
+            return false;
+        }
+    }
 }
 
 /* Something to read that is no TLS alert: a TLS server may send one to a plain client. */
@@ -572,6 +595,8 @@ static bool conn_word(struct play *p, struct io_conn *conn)
         return conn_sync(p, conn);
     if (play_is(p, 1, "drain"))
         return conn_drain(p, conn);
+    if (play_is(p, 1, "rest"))
+        return conn_rest(p, conn);
     if (play_is(p, 1, "closed") || play_is(p, 1, "eof"))
         return conn_ended(p, conn);
     if (play_is(p, 1, "quiet"))

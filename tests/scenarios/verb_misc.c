@@ -143,7 +143,7 @@ bool verb_check(struct play *p)
     bool ok = play_word(p, 1, &left);
     size_t at = 2;
     for (; ok && play_is(p, at, "+"); at += 2) {
-        long long a, b;
+        long long a = 0, b = 0;
         ok = play_word(p, at + 1, &word) &&
              ((as_number(bytes_str(&left), &a) && as_number(bytes_str(&word), &b)) ||
               play_fail(p, "no numbers to add"));
