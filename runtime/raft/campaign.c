@@ -1,0 +1,128 @@
+/* The election timer fires: becoming candidate, asking for votes, counting them. */
+#include "raft/raft_i.h"
+
+/* While a group boots a server may count and be counted before it is known. */
+static bool booting(const struct raft *r)
+{
+    const struct raft_membership *now = raft_members_now(&r->members);
+    return now->count < now->size || r->boot_size > now->count;
+}
+
+static bool may_campaign(struct raft *r)
+{
+    /* Who has not processed what is committed could lead with a state that is behind. */
+    if (r->observer || r->learner || r->paused || r->processed < r->commit) {
+        raft_election_in(r, RAFT_ELECTION_MIN / 4);
+        return false;
+    }
+    bool outsider = !raft_is_member(r, r->cfg.id) && (r->cfg.managed || !booting(r));
+    if (raft_own_change_pending(r) || outsider) {
+        r->leader = 0;
+        raft_election_in(r, RAFT_ELECTION_MIN);
+        return false;
+    }
+    return true;
+}
+
+static void tell_lost_quorum(struct raft *r)
+{
+    if (r->role != RAFT_CANDIDATE || raft_has_quorum(r, RAFT_QUORUM_CHECK))
+        return;
+    if (r->lost_quorum_told != 0 && r->now - r->lost_quorum_told <= 2 * RAFT_QUORUM_CHECK)
+        return;
+    r->lost_quorum_told = r->now;
+    raft_note(r, RAFT_NOTE_LOST_QUORUM);
+}
+
+static void campaign(struct raft *r)
+{
+    if (!may_campaign(r))
+        return;
+    tell_lost_quorum(r);
+    raft_become_candidate(r);
+}
+
+void raft_election_due(struct raft *r)
+{
+    if (r->role == RAFT_LEADER || r->role == RAFT_CLOSED) {
+        r->election_at = RAFT_NEVER;
+    } else if (r->no_resources) {
+        raft_reset_election(r);
+    } else if (r->role == RAFT_FOLLOWER && (r->observer || r->learner)) {
+        raft_election_in(r, RAFT_OBSERVER_INTERVAL);
+    } else if (r->role == RAFT_FOLLOWER && r->catchup.active) {
+        if (raft_catchup_stalled(r))
+            raft_catchup_cancel(r);
+        raft_reset_election(r);
+    } else {
+        campaign(r);
+    }
+}
+
+/* A group of one needs no timer. */
+void raft_lone_campaign(struct raft *r)
+{
+    const struct raft_membership *now = raft_members_now(&r->members);
+    if (r->role == RAFT_FOLLOWER && r->online && !r->had_leader && now->size == 1 &&
+        raft_is_member(r, r->cfg.id) && r->processed >= r->commit)
+        raft_election_due(r);
+}
+
+void raft_request_votes(struct raft *r)
+{
+    struct raft_pos end = raft_end(r);
+    struct raft_msg msg = {
+        .type = RAFT_MSG_VOTE_REQUEST,
+        .vote_request = {
+            .term = r->term, .last_term = end.term, .last_index = end.index, .candidate = r->cfg.id}};
+    raft_send_when_durable(r, RAFT_AT(RAFT_TO_VOTE), r->vote_inbox, &msg, r->term, 0);
+    if (!r->own_vote) {
+        if (RAFT_BUG(RAFT_BUG_VOTE_BEFORE_SYNC))
+            r->own_vote = true;
+        else
+            raft_hold(
+                r, &(struct raft_held){.type = RAFT_HELD_OWN_VOTE, .op = raft_disk_op(r), .term = r->term});
+        if (r->preferred) {
+            r->resend_every = RAFT_CAMPAIGN_MIN;
+            r->resend_vote_at = r->now + r->resend_every;
+        }
+    } else if (r->preferred) {
+        r->resend_every += r->resend_every < RAFT_CAMPAIGN_MAX ? RAFT_CAMPAIGN_MIN : 0;
+        r->resend_vote_at = r->now + r->resend_every;
+    }
+}
+
+/* Our own vote is no promise kept when we do not know what we promised. */
+static bool own_vote_empty(const struct raft *r)
+{
+    if (RAFT_BUG(RAFT_BUG_EMPTY_VOTES_COUNT))
+        return false;
+    if (raft_forgot(r) || raft_behind_promise(r))
+        return true;
+    return r->log.last == 0 && !r->initializing && !r->preferred;
+}
+
+/* "If votes received from majority of servers: become leader." Votes of members that may have forgotten
+ * something ("empty") do not make a majority; all servers together do. */
+void raft_count_votes(struct raft *r)
+{
+    const struct raft_membership *now = raft_members_now(&r->members);
+    uint32_t normal = 0, empty = 0;
+    bool empty_counts = (r->rescue_until != RAFT_NEVER && r->log.last > 0) ||
+                        (r->preferred && r->initializing) || RAFT_BUG(RAFT_BUG_EMPTY_VOTES_COUNT);
+    if (r->role != RAFT_CANDIDATE || !r->own_vote)
+        return;
+    if (raft_is_member(r, r->cfg.id) || booting(r))
+        *(own_vote_empty(r) ? &empty : &normal) += 1;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        const struct raft_peer *p = &r->peers[i];
+        if (!p->voted || !(raft_is_member(r, p->id) || booting(r)))
+            continue;
+        *(p->empty && !empty_counts ? &empty : &normal) += 1;
+    }
+    normal += r->double_votes;
+    uint32_t size = r->boot_size > now->size ? r->boot_size : now->size;
+    uint32_t needed = r->rescue_until == RAFT_NEVER && size / 2 + 1 > r->quorum ? size / 2 + 1 : r->quorum;
+    if (normal >= needed || normal + empty >= size)
+        raft_become_leader(r);
+}
