@@ -99,23 +99,15 @@ static enum codec_rc refuse_byte(struct codec_client *p, slice in, size_t at, in
 
 /* ------------------------------------------------------------------------------------------------ payload */
 
-/* The payload (its first `left` bytes are *in's first) has its CRLF: CODEC_EVENT. */
-static enum codec_rc check_trailer(struct codec_client *p, slice in, struct codec_client_event *ev)
-{
-    size_t left = p->left;
-    if (in.len > left && in.ptr[left] != '\r')
-        return refuse_byte(p, in, left, PLACE_PAYLOAD_CR, ev);
-    if (in.len > left + 1 && in.ptr[left + 1] != '\n')
-        return refuse_byte(p, in, left + 1, PLACE_PAYLOAD_LF, ev);
-    ev->need = left + 2 - in.len;
-    return in.len > left + 1 ? CODEC_EVENT : CODEC_MORE;
-}
-
 static enum codec_rc next_payload(struct codec_client *p, slice *in, struct codec_client_event *ev)
 {
-    enum codec_rc rc = check_trailer(p, *in, ev);
-    if (rc != CODEC_EVENT)
-        return rc;
+    size_t count;
+    enum codec_rc rc = codec_line_trailer(*in, p->left, &count);
+    if (rc == CODEC_ERROR)
+        return refuse_byte(p, *in, count, count == p->left ? PLACE_PAYLOAD_CR : PLACE_PAYLOAD_LF, ev);
+    ev->need = count;
+    if (rc == CODEC_MORE)
+        return CODEC_MORE;
     ev->kind = CODEC_CLIENT_PAYLOAD;
     ev->payload = slice_first(*in, p->left);
     p->phase = CODEC_IN_LINE;

@@ -15,6 +15,7 @@ enum codec_line_rc {
 
 /* The generated machines: run over the bytes from ln->pos on, up to the LF of one line. */
 enum codec_line_rc codec_client_scan(struct codec_line *ln, slice in);
+enum codec_line_rc codec_server_scan(struct codec_line *ln, slice in);
 
 /* No byte of a line has been seen (a machine then begins in its start state). */
 static inline bool codec_line_is_new(const struct codec_line *ln)
@@ -48,6 +49,20 @@ void codec_line_split(struct codec_line *ln, slice in, slice text, bool at_cr_lf
 static inline slice codec_line_arg(const struct codec_line *ln, slice in, size_t i)
 {
     return slice_make(in.ptr + ln->tok[i].at, ln->tok[i].end - ln->tok[i].at);
+}
+
+/* The CRLF behind a payload of `left` bytes at the front of `in`: CODEC_EVENT when it is there, CODEC_MORE
+ * (*count: bytes missing), CODEC_ERROR (*count: the offset of the wrong byte). */
+static inline enum codec_rc codec_line_trailer(slice in, size_t left, size_t *count)
+{
+    *count = left;
+    if (in.len > left && in.ptr[left] != '\r')
+        return CODEC_ERROR;
+    *count = left + 1;
+    if (in.len > left + 1 && in.ptr[left + 1] != '\n')
+        return CODEC_ERROR;
+    *count = left + 2 - in.len;
+    return in.len > left + 1 ? CODEC_EVENT : CODEC_MORE;
 }
 
 /* The first n bytes of the message are done with. */

@@ -30,6 +30,9 @@ struct storage_options {
     uint64_t journal_bytes;  /* size at which a journal segment is retired; 0: 64 MiB */
     void (*wake)(void *ctx); /* NULL: inline */
     void *wake_ctx;
+    void (*help)(
+        void *ctx); /* called instead of blocking when a store must wait for its job: where there is but one
+                       thread, it calls storage_run. NULL: there is a storage thread, wait for it */
 };
 
 /* Opens the journal, if one was left behind keeps its entries for the stores to claim. */

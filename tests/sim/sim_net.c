@@ -384,7 +384,8 @@ static void send_segment(struct sim_conn *c, int from, bool fin)
 {
     struct flow *f = &c->flow[from];
     if (f->seg_head + f->seg_count == f->seg_cap) {
-        memmove(f->seg, f->seg + f->seg_head, f->seg_count * sizeof *f->seg);
+        if (f->seg_head > 0)
+            memmove(f->seg, f->seg + f->seg_head, f->seg_count * sizeof *f->seg);
         f->seg_head = 0;
         if (f->seg_count * 2 > f->seg_cap || f->seg_cap == 0) {
             f->seg_cap = f->seg_cap == 0 ? 8 : 2 * f->seg_cap;

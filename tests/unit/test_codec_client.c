@@ -32,6 +32,15 @@ static void put_slice(struct text *t, const char *key, slice s)
     put(t, "]");
 }
 
+/* The argument text as a whole is left out where blanks may differ. */
+static bool without_lines;
+
+static void put_line(struct text *t, slice line)
+{
+    if (!without_lines)
+        put_slice(t, "line", line);
+}
+
 static const char *const kinds[] = {"?",   "CONNECT", "INFO", "PUB",  "HPUB", "HMSG", "PAYLOAD",
                                     "SUB", "UNSUB",   "PING", "PONG", "+OK",  "-ERR"};
 
@@ -48,7 +57,7 @@ static void put_event(struct text *t, const struct codec_client_event *e)
     case CODEC_CLIENT_PUB:
     case CODEC_CLIENT_HPUB:
     case CODEC_CLIENT_HMSG:
-        put_slice(t, "line", e->pub.line);
+        put_line(t, e->pub.line);
         put_slice(t, "subject", e->pub.subject);
         if (e->pub.has_reply)
             put_slice(t, "reply", e->pub.reply);
@@ -67,14 +76,14 @@ static void put_event(struct text *t, const struct codec_client_event *e)
         put_slice(t, "", e->payload);
         break;
     case CODEC_CLIENT_SUB:
-        put_slice(t, "line", e->sub.line);
+        put_line(t, e->sub.line);
         put_slice(t, "subject", e->sub.subject);
         if (e->sub.queue.len > 0)
             put_slice(t, "queue", e->sub.queue);
         put_slice(t, "sid", e->sub.sid);
         break;
     case CODEC_CLIENT_UNSUB:
-        put_slice(t, "line", e->unsub.line);
+        put_line(t, e->unsub.line);
         put_slice(t, "sid", e->unsub.sid);
         if (e->unsub.max_text.len > 0)
             put_slice(t, "max", e->unsub.max_text);
@@ -149,6 +158,37 @@ static void drive(struct text *out, slice all, const size_t *cuts, size_t ncuts,
 
 static struct text whole, cut;
 
+/* What the events are when written by the encoder and read back. */
+static void expect_inverse(slice all, struct options opt)
+{
+    static uint8_t bytes[65536];
+    struct codec_client p;
+    struct codec_client_event e;
+    size_t len = 0;
+    codec_client_init(&p);
+    p.headers = opt.headers;
+    p.max_control_line = opt.max_control_line != 0 ? opt.max_control_line : p.max_control_line;
+    for (slice in = all; codec_client_next(&p, &in, &e) == CODEC_EVENT;) {
+        size_t n = codec_client_encode(&e, NULL, 0);
+        CU_ASSERT(n > 0);
+        memset(bytes + len, '#', n + 1);
+        CU_ASSERT_EQUAL(codec_client_encode(&e, bytes + len, n - 1), n);
+        CU_ASSERT_EQUAL(bytes[len], '#');
+        CU_ASSERT_EQUAL(codec_client_encode(&e, bytes + len, n), n);
+        CU_ASSERT_EQUAL(bytes[len + n], '#');
+        len += n;
+    }
+    without_lines = true;
+    drive(&whole, all, NULL, 0, opt);
+    char *error = strstr(whole.buf, "ERROR");
+    if (error != NULL)
+        *error = 0;
+    drive(&cut, slice_make(bytes, len), NULL, 0,
+          (struct options){.headers = true, .max_control_line = 65536});
+    CU_ASSERT_STRING_EQUAL(cut.buf, whole.buf);
+    without_lines = false;
+}
+
 static void expect_with(slice all, const char *want, struct options opt)
 {
     drive(&whole, all, NULL, 0, opt);
@@ -166,6 +206,7 @@ static void expect_with(slice all, const char *want, struct options opt)
         every[i] = i + 1;
     drive(&cut, all, every, n, opt);
     CU_ASSERT_STRING_EQUAL(cut.buf, whole.buf);
+    expect_inverse(all, opt);
 }
 
 #define EXPECT(in, want)   expect_with(SLICE_LIT(in), want, (struct options){.headers = false})
@@ -463,6 +504,74 @@ static void test_payload_taken_bad_trailer(void)
     CU_ASSERT_EQUAL(codec_client_payload_left(&p), 0);
 }
 
+static void refuse_to_encode(struct codec_client_event e)
+{
+    uint8_t bytes[64];
+    CU_ASSERT_EQUAL(codec_client_encode(&e, bytes, sizeof(bytes)), 0);
+}
+
+#define S(text) SLICE_LIT(text)
+
+static void test_encode_refuses(void)
+{
+    refuse_to_encode((struct codec_client_event){.kind = (enum codec_client_kind)0});
+    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_CONNECT, .text = S("")});
+    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_CONNECT, .text = S(" {}")});
+    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_ERR, .text = S("a\nPING\r\n")});
+    const struct codec_client_pub pubs[] = {
+        {.subject = S("")},
+        {.subject = S("a b")},
+        {.subject = S("a\tb")},
+        {.subject = S("a\nb")},
+        {.subject = S("a"), .has_reply = true},
+        {.subject = S("a"), .has_reply = true, .reply = S("\n")},
+        {.subject = S("a"), .size = 1000000000},
+        {.subject = S("a"), .size_text = S("0000000000")},
+        {.subject = S("a"), .size = 1, .hdr_size = 2},
+        {.subject = S("a"), .size = 1, .payload_complete = true, .payload = S("ab")},
+    };
+    for (size_t i = 0; i < sizeof(pubs) / sizeof(pubs[0]); i++)
+        refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_HPUB, .pub = pubs[i]});
+    refuse_to_encode(
+        (struct codec_client_event){.kind = CODEC_CLIENT_SUB, .sub = {.subject = S("a"), .sid = S("")}});
+    refuse_to_encode(
+        (struct codec_client_event){.kind = CODEC_CLIENT_SUB, .sub = {.subject = S("a\r"), .sid = S("1")}});
+    refuse_to_encode((struct codec_client_event){
+        .kind = CODEC_CLIENT_SUB, .sub = {.subject = S("a"), .queue = S("q "), .sid = S("1")}});
+    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_UNSUB, .unsub = {.sid = S("1\n")}});
+    refuse_to_encode(
+        (struct codec_client_event){.kind = CODEC_CLIENT_UNSUB, .unsub = {.sid = S("1"), .max = 1000000000}});
+    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_UNSUB,
+                                                 .unsub = {.sid = S("1"), .max_text = S("1 2")}});
+}
+
+static void encode_gives(struct codec_client_event e, const char *want)
+{
+    uint8_t bytes[256];
+    size_t n = codec_client_encode(&e, bytes, sizeof(bytes));
+    CU_ASSERT(slice_eq_str(slice_make(bytes, n), want));
+}
+
+/* Events that a client makes itself need no texts of numbers. */
+static void test_encode(void)
+{
+    encode_gives((struct codec_client_event){.kind = CODEC_CLIENT_PUB,
+                                             .pub = {.subject = S("foo"),
+                                                     .has_reply = true,
+                                                     .reply = S("r"),
+                                                     .size = 5,
+                                                     .payload_complete = true,
+                                                     .payload = S("hello")}},
+                 "PUB foo r 5\r\nhello\r\n");
+    encode_gives((struct codec_client_event){.kind = CODEC_CLIENT_HPUB,
+                                             .pub = {.subject = S("foo"), .size = 14, .hdr_size = 12}},
+                 "HPUB foo 12 14\r\n");
+    encode_gives((struct codec_client_event){.kind = CODEC_CLIENT_UNSUB,
+                                             .unsub = {.sid = S("7"), .has_max = true, .max = 30}},
+                 "UNSUB 7 30\r\n");
+    encode_gives((struct codec_client_event){.kind = CODEC_CLIENT_PAYLOAD, .payload = S("xyz")}, "xyz\r\n");
+}
+
 static void test_error_texts(void)
 {
     for (int kind = CODEC_CLIENT_NO_ERROR; kind <= CODEC_CLIENT_UNSUB_ARGS; kind++) {
@@ -490,6 +599,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_ignored_text_is_dropped),
     UNIT_TEST(test_payload_taken),
     UNIT_TEST(test_payload_taken_bad_trailer),
+    UNIT_TEST(test_encode_refuses),
+    UNIT_TEST(test_encode),
     UNIT_TEST(test_error_texts),
 };
 

@@ -152,6 +152,94 @@ static inline bool codec_client_at_verb(const struct codec_client *p)
     return p->phase == CODEC_IN_LINE && p->line.pos == 0 && p->line.verb == 0;
 }
 
+/* The bytes of the event as a client sends it: how many there are; when that is more than cap nothing is
+ * written. 0: it cannot be written (a name that is empty or holds a blank or a line end, a text that would
+ * not be read back). What the parser made of bytes can always be written, and is read back as the same event.
+ * A PUB or HPUB whose payload is not complete is its line alone; the PAYLOAD that follows is the payload and
+ * CRLF. Numbers are written as size_text and hdr_text have them, or as digits when those are empty. */
+CODEC_API size_t codec_client_encode(const struct codec_client_event *event, uint8_t *out, size_t cap);
+
+/* ------------------------------------------------------------------------------------------ server to client
+ */
+
+enum codec_server_kind {
+    CODEC_SERVER_INFO = 1, /* text: the JSON, unread (info.h) */
+    CODEC_SERVER_MSG,      /* msg */
+    CODEC_SERVER_HMSG,     /* msg */
+    CODEC_SERVER_PAYLOAD,  /* payload of the message before it: what the caller has not taken */
+    CODEC_SERVER_PING,
+    CODEC_SERVER_PONG,
+    CODEC_SERVER_OK,
+    CODEC_SERVER_ERR, /* text: what stands between the quotes, or all of it when it is not quoted */
+};
+
+enum codec_server_error {
+    CODEC_SERVER_NO_ERROR,
+    CODEC_SERVER_UNKNOWN_OP, /* a byte that continues no verb, or no CRLF behind a payload */
+    CODEC_SERVER_LINE_TOO_LONG,
+    CODEC_SERVER_MSG_ARGS,  /* not 3 or 4 arguments */
+    CODEC_SERVER_MSG_SIZE,  /* not 1 to 9 digits */
+    CODEC_SERVER_HMSG_ARGS, /* not 4 or 5 arguments */
+    CODEC_SERVER_HMSG_HDR_SIZE,
+    CODEC_SERVER_HMSG_TOTAL_SIZE,
+    CODEC_SERVER_HMSG_HDR_GT_TOTAL,
+};
+
+struct codec_server_msg {
+    slice line; /* the whole argument text */
+    slice subject;
+    slice sid;
+    slice reply;     /* empty when there is none */
+    slice size_text; /* the digits as written; HMSG: of the total size */
+    slice hdr_text;  /* HMSG: the digits of the header size */
+    uint32_t size;   /* bytes of header and body together */
+    uint32_t hdr_size;
+    bool payload_complete;
+    slice payload; /* header block and body, empty when not complete */
+};
+
+struct codec_server_event {
+    enum codec_server_kind kind;
+    size_t need;
+    struct codec_error error; /* an enum codec_server_error */
+    union {
+        slice text;
+        slice payload;
+        struct codec_server_msg msg;
+    };
+};
+
+/* Default limit of the argument text: an INFO lists the URLs of a whole cluster. */
+#define CODEC_SERVER_LINE_LIMIT (1u << 20)
+
+struct codec_server {
+    uint32_t max_line; /* the caller's */
+    enum codec_phase phase;
+    size_t left;
+    struct codec_line line;
+    struct codec_error failure;
+};
+
+CODEC_API void codec_server_init(struct codec_server *p);
+CODEC_API enum codec_rc codec_server_next(struct codec_server *p, slice *in,
+                                          struct codec_server_event *event);
+
+/* As for codec_client. */
+static inline size_t codec_server_payload_left(const struct codec_server *p)
+{
+    return p->phase == CODEC_IN_PAYLOAD ? p->left : 0;
+}
+CODEC_API void codec_server_payload_taken(struct codec_server *p, size_t n);
+
+CODEC_API const char *codec_server_error_text(enum codec_server_error kind);
+
+/* As codec_client_encode. -ERR is written with its text between single quotes. */
+CODEC_API size_t codec_server_encode(const struct codec_server_event *event, uint8_t *out, size_t cap);
+
+/* The line of a MSG or (with hdr_text) HMSG alone, nothing checked: for servers that have parsed its parts.
+ */
+CODEC_API size_t codec_server_msg_line(const struct codec_server_msg *msg, uint8_t *out, size_t cap);
+
 #ifdef __cplusplus
 }
 #endif

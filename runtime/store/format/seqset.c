@@ -76,6 +76,8 @@ static struct seqset_node *find_or_make(struct seqset *s, uint64_t seq)
 
 static void drop_nodes(struct seqset *s, size_t first, size_t count)
 {
+    if (count == 0)
+        return;
     for (size_t i = first; i < first + count; i++)
         free(s->nodes[i]);
     memmove(&s->nodes[first], &s->nodes[first + count], (s->node_count - first - count) * sizeof s->nodes[0]);

@@ -1,0 +1,266 @@
+/* Between the store and the storage: one job at a time, a run of bytes of one block each. */
+#include "store/file/fs.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define RELIEVE_AT (1u << 20)             /* bytes that wait before they are handed over unasked */
+#define BLOCK_AT   (4u * STORE_BLOCK_MAX) /* bytes that wait behind a job before the owner waits, too */
+
+static void submit_next(struct file_store *fs);
+
+/* The first block that has bytes which were not handed over; NULL when none has. Such blocks are the last
+ * few. */
+static struct block *first_dirty(const struct file_store *fs)
+{
+    size_t i = fs->block_count - 1;
+    while (i > 0 && fs->blocks[i - 1]->handed < fs->blocks[i - 1]->raw)
+        i--;
+    return fs->blocks[i]->handed < fs->blocks[i]->raw ? fs->blocks[i] : NULL;
+}
+
+static void free_names(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+/* A block that takes no more appends and is all on disk gives back its file and what was reserved for it. */
+static void settle_block(struct block *b)
+{
+    if (is_last(b) || b->file == NULL || b->durable < b->raw)
+        return;
+    if (b->reserved > b->raw && b->reserved != UINT64_MAX)
+        storage_file_truncate(b->file, b->raw); /* a failure costs a little space, nothing else */
+    storage_file_release(b->file);
+    b->file = NULL;
+    b->disk = b->raw;
+}
+
+static void release_job(struct file_store *fs)
+{
+    struct commit *c = &fs->commit;
+    if (c->held != NULL)
+        image_buf_release(c->held);
+    free(c->cipher);
+    free_names(c->unlinks, c->unlink_count);
+    *c = (struct commit){0};
+}
+
+static void tell(struct file_store *fs, enum store_rc rc)
+{
+    struct store_progress p;
+    fs_progress(&fs->base, &p);
+    if (fs->hooks.progress != NULL && !fs->quiet)
+        fs->hooks.progress(fs->hooks.ctx, p, rc);
+}
+
+/* Nothing behind the durable mark can be trusted to be on disk: cut the files back to what is, and start
+ * again from there. */
+static void write_failed(struct file_store *fs, int disk_rc)
+{
+    enum store_rc rc = files_rc(disk_rc);
+    fs_log(fs, 3, "Write failed: %s", store_rc_text(rc));
+    tell(fs, rc);
+    fs->failed = rc;
+    for (size_t i = 0; i < fs->block_count; i++) {
+        struct block *b = fs->blocks[i];
+        if (b->file != NULL && b->durable < b->raw)
+            storage_file_truncate(b->file,
+                                  b->durable); /* if this fails, so will the reload's reading or writing */
+    }
+    fs_reload(fs); /* on failure the store stays failed, and the next append tries again */
+}
+
+static void on_done(struct storage_job *job, int rc)
+{
+    struct commit *c = (struct commit *)job;
+    struct file_store *fs = c->block->fs;
+    struct block *b = c->block;
+    uint64_t end = c->end, mark = c->mark, last_seq = c->last_seq;
+    bool synced = job->sync;
+    release_job(fs);
+    if (rc < 0) {
+        write_failed(fs, rc);
+        return;
+    }
+    b->durable = end;
+    b->needs_sync = !synced && (b->needs_sync || end > 0);
+    if (synced)
+        b->new_name = false;
+    settle_block(b);
+    if (mark > 0) {
+        fs->durable = mark;
+        fs->durable_seq = last_seq;
+        tell(fs, STORE_OK);
+    }
+    if (fs->commit_wanted)
+        submit_next(fs);
+}
+
+/* The bytes of the block from `handed` to its end, as they go to the file. */
+static bool fill_write(struct commit *c, struct block *b)
+{
+    const struct image *m = b->image;
+    size_t len = (size_t)(b->raw - b->handed);
+    c->write = (struct storage_write){.file = b->file, .at = b->handed, .len = len};
+    if (len == 0)
+        return true;
+    const uint8_t *from = m->buf->bytes + (b->handed - m->base);
+    if (!b->fs->encrypted || b->plain_file) {
+        c->held = m->buf;
+        m->buf->refs++;
+        c->write.ptr = from;
+        return true;
+    }
+    c->cipher = malloc(len);
+    c->write.ptr = c->cipher;
+    return c->cipher != NULL && crypt_block(&b->key, b->handed, from, c->cipher, len);
+}
+
+/* One block a job: so the bytes of a new block reach the disk after all of the block before it. */
+static void submit_next(struct file_store *fs)
+{
+    struct commit *c = &fs->commit;
+    struct block *b = first_dirty(fs);
+    if (c->out)
+        return;
+    if (b == NULL && fs->unlink_count == 0) {
+        fs->commit_wanted = false;
+        if (fs->durable != fs->written) {
+            fs->durable = fs->written;
+            fs->durable_seq = fs->last;
+            tell(fs, STORE_OK);
+        }
+        return;
+    }
+    bool whole = b == NULL || is_last(b);
+    if (b == NULL)
+        b = last_block(fs);
+    if (!fill_write(c, b)) {
+        release_job(fs);
+        write_failed(fs, -ENOMEM);
+        return;
+    }
+    c->block = b;
+    c->end = b->raw;
+    c->out = true;
+    c->job = (struct storage_job){.writes = &c->write, .write_count = b->file != NULL, .done = on_done};
+    c->job.sync = fs->sync == STORE_SYNC_ALWAYS;
+    c->job.new_names = c->job.sync && b->new_name ? fs->msgs : NULL;
+    if (whole) {
+        c->mark = fs->written;
+        c->last_seq = fs->last;
+        c->unlinks = fs->unlinks;
+        c->unlink_count = fs->unlink_count;
+        fs->unlinks = NULL;
+        fs->unlink_count = fs->unlink_cap = 0;
+        c->job.unlinks = (const char *const *)c->unlinks;
+        c->job.unlink_count = c->unlink_count;
+        c->job.unlink_dir = c->job.sync ? fs->msgs : NULL;
+    }
+    b->handed = b->raw;
+    fs->commit_wanted = !whole;
+    storage_submit(fs->host.port, &c->job);
+}
+
+/* Without a storage thread the jobs are done already: take their completions, which may submit further ones.
+ */
+static void poll_inline(struct file_store *fs)
+{
+    while (storage_is_inline(fs->host.port) && storage_poll(fs->host.port) > 0) {
+    }
+}
+
+/* A write that failed meanwhile has made the store start again: whatever the caller held is gone. */
+static enum store_rc outcome(const struct file_store *fs, unsigned generation)
+{
+    if (fs->failed != STORE_OK)
+        return fs->failed;
+    return fs->generation == generation ? STORE_OK : STORE_IO;
+}
+
+enum store_rc fs_commit(struct store *s)
+{
+    struct file_store *fs = fs_of(s);
+    if (fs->closed)
+        return STORE_CLOSED;
+    if (fs->failed != STORE_OK)
+        return fs->failed;
+    fs->commit_wanted = true;
+    unsigned generation = fs->generation;
+    submit_next(fs);
+    poll_inline(fs);
+    return outcome(fs, generation);
+}
+
+enum store_rc fs_wait_idle(struct file_store *fs)
+{
+    unsigned generation = fs->generation;
+    poll_inline(fs);
+    while (fs->commit.out)
+        storage_wait(fs->host.port);
+    return outcome(fs, generation);
+}
+
+void fs_relieve(struct file_store *fs)
+{
+    const struct block *b = last_block(fs);
+    uint64_t waiting = b->raw - b->handed;
+    if (waiting < RELIEVE_AT)
+        return;
+    if (!fs->commit.out)
+        fs_commit(&fs->base);
+    else if (waiting >= BLOCK_AT)
+        fs_wait_idle(fs);
+}
+
+/* Sync one block's file, which has all its bytes already. */
+static enum store_rc sync_block(struct block *b)
+{
+    struct file_store *fs = b->fs;
+    struct commit *c = &fs->commit;
+    if (b->file == NULL) {
+        char path[DISK_PATH_MAX];
+        block_path(b, ".blk", path);
+        int rc = storage_file_open(fs->host.port, path, false, &b->file);
+        if (rc == -ENOENT)
+            return STORE_OK; /* damage, which is reported elsewhere */
+        if (rc < 0)
+            return files_rc(rc);
+    }
+    assert(!c->out && b->handed == b->raw);
+    c->write = (struct storage_write){.file = b->file};
+    c->block = b;
+    c->end = b->raw;
+    c->out = true;
+    c->job = (struct storage_job){.writes = &c->write, .write_count = 1, .sync = true, .done = on_done};
+    c->job.new_names = b->new_name ? fs->msgs : NULL;
+    storage_submit(fs->host.port, &c->job);
+    return fs_wait_idle(fs);
+}
+
+enum store_rc fs_sync_now(struct store *s)
+{
+    struct file_store *fs = fs_of(s);
+    enum store_rc rc = fs_commit(s);
+    while (rc == STORE_OK && fs->commit.out)
+        rc = fs_wait_idle(fs);
+    for (size_t i = 0; rc == STORE_OK && i < fs->block_count; i++) {
+        if (fs->blocks[i]->needs_sync || fs->blocks[i]->new_name)
+            rc = sync_block(fs->blocks[i]);
+    }
+    return rc;
+}
+
+void fs_progress(struct store *s, struct store_progress *p)
+{
+    const struct file_store *fs = fs_of(s);
+    *p = (struct store_progress){fs->written, fs->durable, fs->durable_seq};
+}
+
+enum store_rc fs_settle(struct file_store *fs)
+{
+    return fs_sync_now(&fs->base);
+}

@@ -1,0 +1,206 @@
+/* From a block's file to its image. */
+#include "store/file/fs.h"
+
+#include "store/file/salvage.h"
+#include "store/format/envelope.h"
+
+#include <stdio.h>
+
+/* No block file is larger: a block of full size and one oversize record. */
+#define BLOCK_FILE_MAX ((uint64_t)STORE_BLOCK_MAX + RECORD_SIZE_MAX + (1u << 20))
+
+size_t block_key_context(const struct block *b, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "%.*s:%u", (int)b->fs->name_len, b->fs->name, b->index);
+    return n < 0 || (size_t)n >= cap ? 0 : (size_t)n;
+}
+
+enum store_rc block_load_key(struct block *b)
+{
+    struct file_store *fs = b->fs;
+    if (!fs->encrypted || b->key_loaded)
+        return STORE_OK;
+    char path[DISK_PATH_MAX], context[512];
+    block_path(b, ".key", path);
+    struct byte_buf file = {0};
+    enum store_rc rc = files_read(fs->host.disk, path, 4096, &file);
+    if (rc == STORE_NOT_FOUND) {
+        b->plain_file = b->key_loaded = true;
+        rc = STORE_OK;
+    } else if (rc == STORE_OK) {
+        slice ctx = slice_make(context, block_key_context(b, context, sizeof context));
+        rc = keyring_open(&fs->keys, ctx, buf_view(&file), &b->key, &b->rekey);
+        b->key_loaded = rc == STORE_OK;
+    }
+    buf_free(&file);
+    return rc;
+}
+
+/* Replace the compressed form in `out` by the plain one. */
+static enum store_rc expand(struct byte_buf *out)
+{
+    struct byte_buf plain = {0};
+    enum store_rc rc = envelope_open(buf_view(out), BLOCK_FILE_MAX, &plain);
+    if (rc != STORE_OK) {
+        buf_free(&plain);
+        return rc;
+    }
+    buf_free(out);
+    *out = plain;
+    return STORE_OK;
+}
+
+enum store_rc block_read_plain(struct block *b, struct byte_buf *out)
+{
+    char path[DISK_PATH_MAX];
+    block_path(b, ".blk", path);
+    enum store_rc rc = block_load_key(b);
+    if (rc == STORE_OK)
+        rc = files_read(b->fs->host.disk, path, BLOCK_FILE_MAX, out);
+    if (rc != STORE_OK)
+        return rc;
+    if (!is_last(b) || b->durable == b->raw)
+        b->disk = out->len;
+    if (b->fs->encrypted && !b->plain_file && !crypt_block(&b->key, 0, out->ptr, out->ptr, out->len))
+        return STORE_NO_MEMORY;
+    b->compressed = envelope_is(buf_view(out));
+    return b->compressed ? expand(out) : STORE_OK;
+}
+
+/* ---- making the image
+ * -------------------------------------------------------------------------------------- */
+
+/* Report which sequences of first..last are not in the image; *at moves along it. */
+static void report_missing_of(struct block *b, const struct image *m, size_t *at, uint64_t first,
+                              uint64_t last)
+{
+    while (first <= last) {
+        while (*at < m->count && image_seq(m, *at) < first)
+            ++*at;
+        uint64_t found = *at < m->count ? image_seq(m, *at) : UINT64_MAX;
+        if (found > first)
+            fs_add_lost(b->fs, first, found > last ? last : found - 1, 0);
+        if (found >= last)
+            break;
+        first = found + 1;
+    }
+}
+
+/* Tell which live messages of the block are not in its image. */
+static void report_missing(struct block *b, const struct image *m)
+{
+    size_t at = 0;
+    uint64_t first, last;
+    for (uint64_t from = b->first; block_live_run(b, from, &first, &last); from = last + 1)
+        report_missing_of(b, m, &at, first, last);
+}
+
+/* Note the place of every message record, in the order of sequences. */
+static enum store_rc index_records(struct block *b, struct image *m)
+{
+    struct salvage s = salvage_of(m->buf->bytes, m->len, &b->hash);
+    struct record r;
+    struct damage d;
+    size_t at;
+    uint64_t last = 0, live = 0;
+    enum salvage_rc rc;
+    m->count = 0;
+    while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
+        if (rc == SALVAGE_DAMAGE) {
+            if (!b->damaged)
+                fs_log(b->fs, 2, "Block %u: %zu damaged bytes at offset %zu", b->index, d.len, d.at);
+            continue;
+        }
+        if (r.kind != RECORD_MESSAGE || r.seq <= last)
+            continue;
+        if (!image_add_offset(m, (uint32_t)at))
+            return STORE_NO_MEMORY;
+        last = r.seq;
+        live += block_is_live(b, r.seq);
+    }
+    if (live != b->msgs && !b->damaged) {
+        b->damaged = true;
+        report_missing(b, m);
+    }
+    return STORE_OK;
+}
+
+/* Put the file's bytes before those that the present (partial) image holds. */
+static enum store_rc join_partial(struct block *b, struct byte_buf *plain)
+{
+    const struct image *have = b->image;
+    if (have == NULL)
+        return STORE_OK;
+    if (plain->len > have->base)
+        plain->len = (size_t)have->base;
+    while (plain->len < have->base && !plain->failed) /* the file has shrunk behind our back: damage */
+        buf_u8(plain, 0);
+    buf_bytes(plain, have->buf->bytes, have->len);
+    return plain->failed ? STORE_NO_MEMORY : STORE_OK;
+}
+
+/* Make the bytes the block's image, in place of what it has now. */
+static enum store_rc adopt(struct block *b, struct byte_buf *plain, struct image **out)
+{
+    struct store_cache *c = b->fs->host.cache;
+    struct image *m = image_adopt(c, b, plain);
+    if (m == NULL)
+        return STORE_NO_MEMORY;
+    enum store_rc rc = index_records(b, m);
+    if (rc != STORE_OK) {
+        image_free(c, m);
+        return rc;
+    }
+    if (b->image != NULL)
+        image_free(c, b->image);
+    b->image = m;
+    *out = m;
+    return STORE_OK;
+}
+
+enum store_rc block_load(struct block *b, struct image **out)
+{
+    if (b->image != NULL && b->image->base == 0) {
+        *out = b->image;
+        image_touch(b->fs->host.cache, *out);
+        return STORE_OK;
+    }
+    struct byte_buf plain = {0};
+    enum store_rc rc = block_read_plain(b, &plain);
+    if (rc == STORE_NOT_FOUND || rc == STORE_CORRUPT || rc == STORE_WRONG_KEY) {
+        /* The content is gone for good: an image without it says so, and reports it once. */
+        if (!b->damaged)
+            fs_log(b->fs, 3, "Block %u can not be read: %s", b->index, store_rc_text(rc));
+        plain.len = 0;
+        rc = STORE_OK;
+    }
+    if (rc == STORE_OK)
+        rc = join_partial(b, &plain);
+    if (rc == STORE_OK)
+        rc = adopt(b, &plain, out);
+    if (rc == STORE_OK)
+        image_touch(b->fs->host.cache, *out);
+    buf_free(&plain);
+    return rc;
+}
+
+enum store_rc block_message(struct block *b, uint64_t seq, struct store_msg *msg)
+{
+    struct image *m;
+    /* The part of the last block that is in memory may do. */
+    if (b->image != NULL && b->image->count > 0 && image_seq(b->image, 0) <= seq) {
+        m = b->image;
+        image_touch(b->fs->host.cache, m);
+    } else {
+        enum store_rc rc = block_load(b, &m);
+        if (rc != STORE_OK)
+            return rc;
+    }
+    size_t i = image_lower_bound(m, seq);
+    struct record r;
+    if (i >= m->count || image_seq(m, i) != seq ||
+        record_peek(image_record(m, i), m->len - m->offsets[i], &r) != RECORD_GOOD)
+        return STORE_NOT_FOUND;
+    *msg = (struct store_msg){r.seq, r.ts, r.subject, r.hdr, r.data};
+    return STORE_OK;
+}

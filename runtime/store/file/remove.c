@@ -1,0 +1,265 @@
+/* One message goes. */
+#include "store/file/fs.h"
+
+#include <stdio.h>
+
+void fs_report(struct file_store *fs, int64_t msgs, int64_t bytes, uint64_t seq, slice subject)
+{
+    if (fs->hooks.changed != NULL && !fs->quiet)
+        fs->hooks.changed(fs->hooks.ctx, msgs, bytes, seq, subject);
+}
+
+enum store_rc fs_update_first(struct file_store *fs)
+{
+    for (size_t i = 0; i < fs->block_count; i++) {
+        const struct block *b = fs->blocks[i];
+        if (b->msgs == 0)
+            continue;
+        fs->first = b->first;
+        fs->first_ts = b->first_ts;
+        return STORE_OK;
+    }
+    fs->first = fs->last + 1;
+    fs->first_ts = 0;
+    return STORE_OK;
+}
+
+static void unlink_path_later(struct file_store *fs, const char *path)
+{
+    if (fs->unlink_count == fs->unlink_cap) {
+        size_t cap = fs->unlink_cap == 0 ? 8 : fs->unlink_cap * 2;
+        char **grown = realloc(fs->unlinks, cap * sizeof(char *));
+        if (grown == NULL)
+            return; /* the file stays: recovery finds its messages explained by tombstones or limits */
+        fs->unlinks = grown;
+        fs->unlink_cap = cap;
+    }
+    char *copy = strdup(path);
+    if (copy != NULL)
+        fs->unlinks[fs->unlink_count++] = copy;
+}
+
+void fs_unlink_later(struct file_store *fs, const struct block *b)
+{
+    char path[DISK_PATH_MAX];
+    block_path(b, ".blk", path);
+    unlink_path_later(fs, path);
+    if (fs->encrypted) {
+        block_path(b, ".key", path);
+        unlink_path_later(fs, path);
+    }
+    fs_changed(fs);
+}
+
+/* Out of the list and the memory; the file goes behind the next commit. Counts are the caller's. */
+static enum store_rc discard_block(struct file_store *fs, struct block *b)
+{
+    if (fs->commit.out && fs->commit.block == b) {
+        enum store_rc rc = fs_wait_idle(fs);
+        if (rc != STORE_OK)
+            return rc;
+    }
+    fs_unlink_later(fs, b);
+    block_unlist(fs, b);
+    block_free(b);
+    return STORE_OK;
+}
+
+/* The block's tombstones are known: those of a block that was never read are found by reading it. */
+static enum store_rc know_tombstones(struct block *b)
+{
+    if (b->tombs_known)
+        return STORE_OK;
+    struct image *m;
+    enum store_rc rc = block_load(b, &m);
+    if (rc != STORE_OK)
+        return rc;
+    uint64_t own_first = m->count > 0 ? image_seq(m, 0) : UINT64_MAX;
+    struct record r;
+    for (size_t at = 0; record_peek(m->buf->bytes + at, m->len - at, &r) == RECORD_GOOD; at += r.size) {
+        if (r.kind == RECORD_TOMBSTONE && r.seq < own_first && r.seq > b->tomb_max)
+            b->tomb_max = r.seq;
+    }
+    b->tombs_known = true;
+    return STORE_OK;
+}
+
+/* A block without messages goes, unless it is the last or remembers removals that an older file needs. */
+enum store_rc fs_drop_if_useless(struct file_store *fs, struct block *b)
+{
+    if (b->msgs > 0 || is_last(b))
+        return STORE_OK;
+    enum store_rc rc = know_tombstones(b);
+    if (rc == STORE_OK && (b->tomb_max == 0 || b->tomb_max < fs->first))
+        rc = discard_block(fs, b);
+    return rc;
+}
+
+/* Before a block loses its last message: if it holds the stream's last sequence, that is remembered in a new
+ * block. */
+static enum store_rc remember_last(struct file_store *fs, struct block *b)
+{
+    if (!is_last(b) && b->last != fs->last)
+        return STORE_OK;
+    uint64_t last = b->last;
+    int64_t ts = b->last_ts;
+    if (is_last(b)) {
+        enum store_rc rc = fs_new_block(fs);
+        if (rc != STORE_OK)
+            return rc;
+    }
+    return fs_tombstone(fs, last, ts);
+}
+
+/* The first live message of the block is gone: the next one is the first. */
+static void advance_first(struct block *b, uint64_t gone)
+{
+    uint64_t next = seqset_next_gap(&b->deleted, gone + 1);
+    seqset_remove_below(&b->deleted, next);
+    b->first = next;
+    struct store_msg m;
+    if (block_message(b, next, &m) == STORE_OK) /* a damaged one leaves the time of the one before */
+        b->first_ts = m.ts;
+}
+
+/* Books of the block and the stream without the message. */
+static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t seq, uint64_t size)
+{
+    if (seq != b->first && b->msgs > 1 && !seqset_insert(&b->deleted, seq))
+        return STORE_NO_MEMORY;
+    b->msgs--;
+    b->bytes -= size;
+    b->no_gain = false;
+    fs->msg_count--;
+    fs->byte_count -= size;
+    if (b->msgs == 0) {
+        b->first = b->last + 1;
+        b->first_ts = 0;
+        seqset_clear(&b->deleted);
+    } else if (seq == b->first) {
+        advance_first(b, seq);
+    }
+    if (seq == fs->first)
+        fs_update_first(fs);
+    return STORE_OK;
+}
+
+/* Overwrite the message in the image and write the block anew. */
+static enum store_rc erase(struct block *b, uint64_t seq)
+{
+    struct file_store *fs = b->fs;
+    enum store_rc rc = fs_settle(fs);
+    struct image *m;
+    if (rc == STORE_OK)
+        rc = block_load(b, &m);
+    if (rc != STORE_OK)
+        return rc;
+    size_t i = image_lower_bound(m, seq);
+    uint8_t *rec = image_record(m, i);
+    size_t fill_len = (get_u32(rec) & 0x7fffffff) - RECORD_MIN;
+    uint8_t *fill = malloc(fill_len + 1);
+    if (fill == NULL)
+        return STORE_NO_MEMORY;
+    fs->host.random(fs->host.random_ctx, fill, fill_len);
+    record_erase(rec, &b->hash, fill);
+    free(fill);
+    memmove(&m->offsets[i], &m->offsets[i + 1], (m->count - i - 1) * sizeof m->offsets[0]);
+    m->count--;
+    return block_rewrite(b, slice_make(m->buf->bytes, m->len), !is_last(b) && b->compressed);
+}
+
+enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t seq,
+                                enum store_remove_how how)
+{
+    struct store_msg m;
+    enum store_rc rc = block_message(b, seq, &m);
+    if (rc == STORE_NOT_FOUND)
+        return fs_remove_lost(fs, seq);
+    if (rc != STORE_OK)
+        return rc;
+    uint64_t size = record_size(m.subject.len, m.hdr.len, m.data.len);
+    int64_t ts = m.ts;
+    char *subject = malloc(m.subject.len + 1); /* the image may go when a block is made */
+    if (subject == NULL)
+        return STORE_NO_MEMORY;
+    size_t subject_len = m.subject.len;
+    memcpy(subject, m.subject.ptr, subject_len);
+    subject[subject_len] = 0;
+
+    if (b->msgs == 1)
+        rc = remember_last(fs, b);
+    else if (how != STORE_REMOVE_LIMIT)
+        rc = fs_tombstone(fs, seq, ts);
+    if (rc == STORE_OK && how == STORE_REMOVE_ERASE && !fs->encrypted)
+        rc = erase(b, seq);
+    if (rc == STORE_OK)
+        rc = uncount(fs, b, seq, size);
+    if (rc == STORE_OK) {
+        slice name = slice_make(subject, subject_len);
+        if (fs->subjects != NULL && subject_len > 0)
+            subject_index_remove(fs->subjects, name, seq);
+        fs_changed(fs);
+        fs_report(fs, -1, -(int64_t)size, seq, name);
+        rc = fs_drop_if_useless(fs, b);
+    }
+    free(subject);
+    return rc;
+}
+
+enum store_rc fs_drop_block(struct file_store *fs, struct block *b)
+{
+    uint64_t msgs = b->msgs, bytes = b->bytes;
+    enum store_rc rc = STORE_OK;
+    if (is_last(b) || b->last == fs->last)
+        rc = remember_last(fs, b);
+    if (rc == STORE_OK && fs->subjects != NULL)
+        rc = fs_forget_subjects(fs, b);
+    if (rc != STORE_OK)
+        return rc;
+    fs->msg_count -= msgs;
+    fs->byte_count -= bytes;
+    b->msgs = 0;
+    b->bytes = 0;
+    b->first = b->last + 1;
+    b->first_ts = 0;
+    seqset_clear(&b->deleted);
+    fs_changed(fs);
+    fs_update_first(fs);
+    if (msgs > 0)
+        fs_report(fs, -(int64_t)msgs, -(int64_t)bytes, 0, SLICE_EMPTY);
+    return fs_drop_if_useless(fs, b);
+}
+
+/* Take the block's live messages out of the subject index. */
+enum store_rc fs_forget_subjects(struct file_store *fs, struct block *b)
+{
+    struct image *m;
+    enum store_rc rc = block_load(b, &m);
+    struct record r;
+    for (size_t i = 0; rc == STORE_OK && i < m->count; i++) {
+        if (record_peek(image_record(m, i), m->len - m->offsets[i], &r) == RECORD_GOOD && r.subject.len > 0 &&
+            block_is_live(b, r.seq))
+            subject_index_remove(fs->subjects, r.subject, r.seq);
+    }
+    return rc;
+}
+
+enum store_rc fs_remove(struct store *s, uint64_t seq, enum store_remove_how how, bool *removed)
+{
+    struct file_store *fs = fs_of(s);
+    *removed = false;
+    if (fs->closed)
+        return STORE_CLOSED;
+    if (fs->failed != STORE_OK && fs_reload(fs) != STORE_OK)
+        return fs->failed;
+    if (seq == 0)
+        return STORE_NOT_FOUND;
+    if (seq > fs->last)
+        return STORE_EOF;
+    struct block *b = block_of(fs, seq);
+    if (b == NULL || !block_is_live(b, seq))
+        return STORE_OK;
+    enum store_rc rc = fs_remove_message(fs, b, seq, how);
+    *removed = rc == STORE_OK;
+    return rc;
+}

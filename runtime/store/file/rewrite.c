@@ -1,0 +1,169 @@
+/* A block anew: without what is deleted, compressed, erased, or under another key.
+ *
+ * The new content is written beside the block, synced, and renamed over it. Under encryption it gets a new
+ * key, because the same keystream must not cover two different contents. Two files can not be renamed at
+ * once, so the order is: N.key.new (synced), N.blk.tmp (synced), rename N.blk.tmp to N.blk, rename N.key.new
+ * to N.key. Whoever finds an N.key.new at start tries which of the two keys opens N.blk (recover.c). */
+#include "store/file/fs.h"
+
+#include "store/format/envelope.h"
+
+/* The file content for a plain content. */
+static enum store_rc outer_form(slice plain, bool compress, const struct crypt_key *key, struct byte_buf *out)
+{
+    if (compress && plain.len >= 8) {
+        enum store_rc rc = envelope_seal(plain, out);
+        if (rc != STORE_OK)
+            return rc;
+    } else {
+        buf_slice(out, plain);
+    }
+    if (out->failed || (key != NULL && !crypt_block(key, 0, out->ptr, out->ptr, out->len)))
+        return STORE_NO_MEMORY;
+    return STORE_OK;
+}
+
+/* A new key for the block, on disk as N.key.new. */
+static enum store_rc put_new_key(struct block *b, struct crypt_key *key)
+{
+    struct file_store *fs = b->fs;
+    char context[512], path[DISK_PATH_MAX];
+    uint8_t file[CRYPT_KEY_FILE_MAX];
+    slice ctx = slice_make(context, block_key_context(b, context, sizeof context));
+    if (!keyring_make(&fs->keys, ctx, fs->host.random, fs->host.random_ctx, key, file))
+        return STORE_NO_MEMORY;
+    block_path(b, ".key.new", path);
+    return files_write(fs->host.disk, path, slice_make(file, crypt_key_file_size(key->cipher)), fs->msgs);
+}
+
+static enum store_rc move_key_in(struct block *b)
+{
+    struct file_store *fs = b->fs;
+    char from[DISK_PATH_MAX], to[DISK_PATH_MAX];
+    block_path(b, ".key.new", from);
+    block_path(b, ".key", to);
+    int rc = disk_rename(fs->host.disk, from, to);
+    return files_rc(rc < 0 ? rc : disk_sync_dir(fs->host.disk, fs->msgs));
+}
+
+enum store_rc block_rewrite(struct block *b, slice plain, bool compress)
+{
+    struct file_store *fs = b->fs;
+    struct crypt_key key = {0};
+    struct byte_buf out = {0};
+    char path[DISK_PATH_MAX];
+    uint64_t plain_len = plain.len;
+    bool own_image = b->image != NULL && b->image->buf->bytes == plain.ptr;
+    enum store_rc rc = fs->encrypted ? put_new_key(b, &key) : STORE_OK;
+    if (rc == STORE_OK)
+        rc = outer_form(plain, compress, fs->encrypted ? &key : NULL, &out);
+    if (rc == STORE_OK) {
+        block_path(b, ".blk", path);
+        rc = files_write(fs->host.disk, path, buf_view(&out), fs->msgs);
+    }
+    if (rc == STORE_OK && fs->encrypted) {
+        rc = move_key_in(b);
+        b->key = key;
+        b->key_loaded = true;
+        b->plain_file = b->rekey = false;
+    }
+    if (rc == STORE_OK) {
+        b->raw = b->handed = b->durable = plain_len;
+        b->disk = out.len;
+        b->compressed = compress && plain_len >= 8;
+        b->needs_sync = b->new_name = false;
+        b->reserved = 0;
+        if (b->file != NULL)
+            storage_file_release(b->file);
+        b->file = NULL;
+        if (b->image != NULL && !own_image)
+            image_free(fs->host.cache, b->image);
+    }
+    buf_free(&out);
+    return rc;
+}
+
+/* A tombstone of this block that some older file may still need. */
+static bool tombstone_needed(const struct block *b, uint64_t seq)
+{
+    return seq < b->first && seq >= b->fs->first;
+}
+
+/* The records worth keeping, byte for byte. */
+static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_t *last, int64_t *last_ts)
+{
+    struct image *m;
+    enum store_rc rc = block_load(b, &m);
+    if (rc != STORE_OK)
+        return rc;
+    struct record r;
+    b->tomb_max = 0;
+    *last = 0;
+    for (size_t at = 0; at < m->len; at += r.size) {
+        if (record_peek(m->buf->bytes + at, m->len - at, &r) != RECORD_GOOD)
+            return STORE_CORRUPT; /* a damaged block is left as it is for repair */
+        if (r.kind == RECORD_MESSAGE && block_is_live(b, r.seq) && r.seq > *last) {
+            *last = r.seq;
+            *last_ts = r.ts;
+        } else if (r.kind == RECORD_TOMBSTONE && tombstone_needed(b, r.seq)) {
+            b->tomb_max = r.seq > b->tomb_max ? r.seq : b->tomb_max;
+        } else {
+            continue;
+        }
+        buf_bytes(out, m->buf->bytes + at, r.size);
+    }
+    b->tombs_known = true;
+    return out->failed ? STORE_NO_MEMORY : STORE_OK;
+}
+
+static bool is_settled(const struct block *b)
+{
+    return b->durable == b->raw && b->handed == b->raw && !b->needs_sync &&
+           !(b->fs->commit.out && b->fs->commit.block == b);
+}
+
+enum store_rc block_compact(struct block *b)
+{
+    struct file_store *fs = b->fs;
+    if (is_last(b) || b->msgs == 0 || b->damaged || b->last == fs->last || !is_settled(b))
+        return STORE_OK;
+    struct byte_buf kept = {0};
+    uint64_t last, before = b->raw;
+    int64_t last_ts = 0;
+    enum store_rc rc = kept_records(b, &kept, &last, &last_ts);
+    if (rc == STORE_OK && kept.len < before) {
+        rc = block_rewrite(b, buf_view(&kept), fs->compress);
+        if (rc == STORE_OK) {
+            b->last = last;
+            b->last_ts = last_ts;
+            seqset_remove_above(&b->deleted, last);
+            fs->index_stale = true;
+        }
+    }
+    b->no_gain = b->raw == before;
+    buf_free(&kept);
+    return rc;
+}
+
+enum store_rc block_compress(struct block *b)
+{
+    if (!b->fs->compress || is_last(b) || b->compressed || b->damaged || b->raw < 8 || !is_settled(b))
+        return STORE_OK;
+    struct image *m;
+    enum store_rc rc = block_load(b, &m);
+    if (rc != STORE_OK || b->damaged)
+        return rc;
+    return block_rewrite(b, slice_make(m->buf->bytes, m->len), true);
+}
+
+enum store_rc block_convert(struct block *b)
+{
+    struct image *m;
+    if (!is_settled(b))
+        return STORE_OK;
+    enum store_rc rc = block_load(b, &m);
+    if (rc != STORE_OK || b->damaged) /* what cannot be read is left as it is, for repair */
+        return rc;
+    fs_log(b->fs, 0, "Block %u is encrypted anew", b->index);
+    return block_rewrite(b, slice_make(m->buf->bytes, m->len), false);
+}

@@ -1,0 +1,186 @@
+/* Per-message TTLs: the heap in memory, and thw.db. */
+#include "store/file/fs.h"
+
+#include "store/format/side_files.h"
+#include "store/msg_ttl.h"
+
+#include <stdio.h>
+
+#define SWEEP_MIN 1024
+
+static void sift_up(struct ttl_heap *h, size_t i)
+{
+    struct ttl_entry e = h->entries[i];
+    while (i > 0 && h->entries[(i - 1) / 2].expires > e.expires) {
+        h->entries[i] = h->entries[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    h->entries[i] = e;
+}
+
+static void sift_down(struct ttl_heap *h, size_t i)
+{
+    struct ttl_entry e = h->entries[i];
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= h->count)
+            break;
+        if (child + 1 < h->count && h->entries[child + 1].expires < h->entries[child].expires)
+            child++;
+        if (h->entries[child].expires >= e.expires)
+            break;
+        h->entries[i] = h->entries[child];
+        i = child;
+    }
+    h->entries[i] = e;
+}
+
+void ttl_clear(struct ttl_heap *h)
+{
+    free(h->entries);
+    *h = (struct ttl_heap){0};
+}
+
+void ttl_pop(struct ttl_heap *h)
+{
+    h->entries[0] = h->entries[--h->count];
+    if (h->count > 0)
+        sift_down(h, 0);
+}
+
+static bool is_live(const struct file_store *fs, uint64_t seq)
+{
+    const struct block *b = block_of(fs, seq);
+    return b != NULL && block_is_live(b, seq);
+}
+
+/* Drop the entries of messages that are gone. */
+static void sweep(struct file_store *fs)
+{
+    struct ttl_heap *h = &fs->ttl;
+    size_t n = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        if (is_live(fs, h->entries[i].seq))
+            h->entries[n++] = h->entries[i];
+    }
+    h->count = n;
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(h, i);
+    h->sweep_at = n * 2 < SWEEP_MIN ? SWEEP_MIN : n * 2;
+}
+
+bool ttl_add(struct file_store *fs, int64_t expires, uint64_t seq)
+{
+    struct ttl_heap *h = &fs->ttl;
+    if (h->count >= h->sweep_at && h->count > 0)
+        sweep(fs);
+    if (h->count == h->cap) {
+        size_t cap = h->cap == 0 ? 64 : h->cap * 2;
+        struct ttl_entry *grown = realloc(h->entries, cap * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        h->entries = grown;
+        h->cap = cap;
+    }
+    h->entries[h->count] = (struct ttl_entry){expires, seq};
+    sift_up(h, h->count++);
+    return true;
+}
+
+/* ---- the file
+ * ---------------------------------------------------------------------------------------------- */
+
+static enum store_rc write_ttls(struct file_store *fs)
+{
+    char path[DISK_PATH_MAX];
+    files_path(path, fs->msgs, "thw.db");
+    sweep(fs);
+    struct byte_buf b = {0};
+    side_put_head(&b, fs->ttl.count, fs->last + 1);
+    for (size_t i = 0; i < fs->ttl.count; i++)
+        side_put_ttl(&b, fs->ttl.entries[i].expires, fs->ttl.entries[i].seq);
+    enum store_rc rc = b.failed ? STORE_NO_MEMORY : files_write(fs->host.disk, path, buf_view(&b), fs->msgs);
+    buf_free(&b);
+    return rc;
+}
+
+enum store_rc fs_write_side_files(struct file_store *fs)
+{
+    return fs->limits.allow_ttl ? write_ttls(fs) : STORE_OK;
+}
+
+/* Take the entries of thw.db; *stamp is the first sequence that it does not know of. */
+static enum store_rc read_ttls(struct file_store *fs, uint64_t *stamp)
+{
+    char path[DISK_PATH_MAX];
+    files_path(path, fs->msgs, "thw.db");
+    struct byte_buf b = {0};
+    *stamp = 0;
+    enum store_rc rc = files_read(fs->host.disk, path, 1ULL << 32, &b);
+    if (rc == STORE_NOT_FOUND || rc == STORE_OK) {
+        struct side_reader r;
+        enum side_fault f = rc == STORE_OK ? side_open(&r, buf_view(&b)) : SIDE_SHORT;
+        bool present = rc == STORE_OK;
+        int64_t expires;
+        uint64_t seq;
+        rc = STORE_OK;
+        *stamp = f == SIDE_GOOD ? r.stamp : 0;
+        while (rc == STORE_OK && f == SIDE_GOOD && (f = side_get_ttl(&r, &expires, &seq)) == SIDE_GOOD) {
+            if (is_live(fs, seq) && !ttl_add(fs, expires, seq))
+                rc = STORE_NO_MEMORY;
+        }
+        if (f != SIDE_END && f != SIDE_GOOD) {
+            /* Nothing in a damaged file is believed: the messages say it all again. */
+            fs->ttl.count = 0;
+            *stamp = 0;
+            if (present) {
+                fs_log(fs, 2, "Error loading TTL state: %s",
+                       f == SIDE_VERSION ? "thw: encoded version not known" : "short buffer");
+                disk_unlink(fs->host.disk, path);
+            }
+        }
+    }
+    buf_free(&b);
+    return rc;
+}
+
+/* Enter the TTLs of the block's messages from `from` on. */
+static enum store_rc scan_block(struct file_store *fs, struct block *b, uint64_t from)
+{
+    struct image *m;
+    enum store_rc rc = block_load(b, &m);
+    struct record r;
+    if (rc != STORE_OK)
+        return rc;
+    b->ttls = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        if (record_peek(image_record(m, i), m->len - m->offsets[i], &r) != RECORD_GOOD ||
+            !block_is_live(b, r.seq))
+            continue;
+        int64_t ttl = msg_ttl(r.hdr);
+        b->ttls += ttl != 0;
+        if (ttl > 0 && r.seq >= from && !ttl_add(fs, wrap_add(r.ts, ttl * 1000000000LL), r.seq))
+            return STORE_NO_MEMORY;
+    }
+    return STORE_OK;
+}
+
+enum store_rc fs_recover_ttl(struct file_store *fs)
+{
+    if (!fs->limits.allow_ttl)
+        return STORE_OK;
+    uint64_t stamp;
+    enum store_rc rc = read_ttls(fs, &stamp);
+    if (rc != STORE_OK || fs->msg_count == 0 || stamp > fs->last)
+        return rc;
+    if (stamp < fs->first)
+        stamp = fs->first;
+    fs_log(fs, 2, "TTL state is outdated; attempting to recover using linear scan (seq %llu to %llu)",
+           (unsigned long long)stamp, (unsigned long long)fs->last);
+    for (size_t i = block_position(fs, stamp); rc == STORE_OK && i < fs->block_count; i++) {
+        struct block *b = fs->blocks[i];
+        if (b->msgs > 0 && (b->ttls > 0 || !fs->ttl_counts_known))
+            rc = scan_block(fs, b, stamp);
+    }
+    return rc;
+}

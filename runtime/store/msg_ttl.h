@@ -1,0 +1,20 @@
+/* msg_ttl.h: the TTL that a message's headers ask for. Pure functions; any thread. */
+#ifndef STORE_MSG_TTL_H
+#define STORE_MSG_TTL_H
+
+#include <midge/slice.h>
+
+#define MSG_TTL_INVALID INT64_MIN
+
+/* The value of "Nats-TTL": seconds, 0 for none, STORE_TTL_NEVER (-1) for "never" in any case, MSG_TTL_INVALID
+ * when it is none of: a Go duration of at least one second (fractions dropped), or a decimal number of
+ * seconds. */
+int64_t msg_ttl_parse(slice value);
+
+/* Of a header block: as above, but what is invalid or missing counts as 0, as the store treats it. */
+int64_t msg_ttl(slice hdr);
+
+/* The value of a header (exact name), blanks around it dropped; empty when it is missing. */
+slice msg_header(slice hdr, slice name);
+
+#endif

@@ -1,0 +1,52 @@
+/* storage_job.h: what a store hands to the storage (storage.h). For the stores, not for their users.
+ *
+ * A job is one store's step: writes in order, then (when it says so) everything they touched is synced with
+ * the folder that got new names, then files that are no longer needed are removed and their folder synced. A
+ * store has one job at a time. All memory that a job names belongs to the submitter and stays as it is until
+ * `done`. */
+#ifndef STORE_STORAGE_JOB_H
+#define STORE_STORAGE_JOB_H
+
+#include "store/storage.h"
+
+/* A file that is written through the storage. Opened and released by its store; really closed when nothing
+ * behind needs it. Only the storage writes and syncs it. */
+struct storage_file;
+
+int storage_file_open(struct storage_port *, const char *path, bool create, struct storage_file **out);
+void storage_file_release(struct storage_file *);
+/* Owner of the store: space for the file up to `size` bytes; -ENOSPC when there is none. Runs at once. */
+int storage_file_reserve(struct storage_file *, uint64_t size);
+/* Cut the file to `size`, which also gives back what was reserved beyond. Nothing may be in work for it. */
+int storage_file_truncate(struct storage_file *, uint64_t size);
+
+struct storage_write {
+    struct storage_file *file;
+    uint64_t at;
+    const uint8_t *ptr; /* len 0: nothing to write, but the file takes part in the sync */
+    size_t len;
+};
+
+struct storage_job {
+    const struct storage_write *writes;
+    size_t write_count;
+    bool sync;
+    const char *new_names;      /* folder to sync before the job is complete; NULL: none */
+    const char *const *unlinks; /* paths to remove after the sync; absent ones are fine */
+    size_t unlink_count;
+    const char *unlink_dir;                     /* folder to sync after that; NULL: none */
+    void (*done)(struct storage_job *, int rc); /* on the port's thread; may submit again */
+
+    struct storage_job *next; /* from here on the storage's own */
+    struct storage_port *port;
+    int rc;
+};
+
+/* There is no storage thread: storage_submit has done the job when it returns. */
+bool storage_is_inline(const struct storage_port *);
+void storage_submit(struct storage_port *, struct storage_job *);
+/* Wait until a job of this port completes and deliver it (inline: runs the storage). Nothing must be waited
+ * for when no job is out. */
+void storage_wait(struct storage_port *);
+
+#endif
