@@ -41,7 +41,7 @@
 
 enum codec_line_rc codec_client_scan(struct codec_line *ln, slice in)
 {
-    const uint8_t *base = in.ptr, *p = base + ln->pos, *pe = base + in.len;
+    const uint8_t *base = slice_ptr(in), *p = base + ln->pos, *pe = base + in.len;
     size_t argc = ln->argc;
     if (codec_line_is_new(ln)) {
         %% write init;

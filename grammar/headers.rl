@@ -38,7 +38,7 @@
 
 enum codec_rc codec_headers_scan(struct codec_headers *h, slice in, enum codec_headers_kind *kind)
 {
-    const uint8_t *base = in.ptr, *p = base + h->pos, *pe = base + in.len;
+    const uint8_t *base = slice_ptr(in), *p = base + h->pos, *pe = base + in.len;
     if (h->pos == 0) {
         h->cs = h->inside ? headers_en_main : headers_en_first;
         h->part = h->inside ? CODEC_HEADERS_NAME : CODEC_HEADERS_VERSION;

@@ -6,7 +6,7 @@
 
 enum codec_json_lexeme codec_json_lex(slice text, size_t *pos, size_t *at)
 {
-    const uint8_t *cur = text.ptr + *pos, *end = text.ptr + text.len, *start, *mark;
+    const uint8_t *begin = slice_ptr(text), *cur = begin + *pos, *end = begin + text.len, *start, *mark;
     enum codec_json_lexeme lexeme;
 
 skip:
@@ -56,7 +56,7 @@ skip:
     */
 
 done:
-    *at = (size_t)(start - text.ptr);
-    *pos = (size_t)(cur - text.ptr);
+    *at = (size_t)(start - begin);
+    *pos = (size_t)(cur - begin);
     return lexeme;
 }

@@ -3,7 +3,7 @@
 
 size_t codec_base32_decode(slice text, uint8_t *out, size_t cap)
 {
-    const uint8_t *cur = text.ptr, *end = text.ptr + text.len;
+    const uint8_t *cur = slice_ptr(text), *end = cur + text.len;
     uint64_t bits = 0;   /* the digits of the group of eight that has begun */
     unsigned digits = 0; /* how many */
     size_t n = 0;

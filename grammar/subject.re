@@ -3,7 +3,7 @@
 
 struct codec_subject codec_subject_scan(slice subject)
 {
-    const uint8_t *cur = subject.ptr, *end = subject.ptr + subject.len, *mark;
+    const uint8_t *cur = slice_ptr(subject), *end = cur + subject.len, *mark;
     struct codec_subject s = {.tokens = 1};
     bool in_token = false; /* something stands since the last dot */
     bool gt = false;       /* the token before was `>` */

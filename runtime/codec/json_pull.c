@@ -153,7 +153,7 @@ enum codec_json_event codec_json_next(struct codec_json *p, struct codec_json_to
         p->expect = object ? A_KEY : A_VALUE;
         lexeme = codec_json_lex(p->text, &p->pos, &tok->at);
     }
-    tok->text = slice_make(p->text.ptr + tok->at, p->pos - tok->at);
+    tok->text = slice_make(slice_ptr(p->text) + tok->at, p->pos - tok->at);
     switch (p->expect) {
     case THE_END:
         if (lexeme != JSON_TEXT_END)

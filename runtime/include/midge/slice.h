@@ -36,6 +36,12 @@ static inline slice slice_str(const char *s)
     return s == NULL ? SLICE_EMPTY : slice_make(s, strlen(s));
 }
 
+/* Its pointer, never NULL, so that arithmetic on it is defined even when the slice is empty. */
+static inline const uint8_t *slice_ptr(slice s)
+{
+    return s.ptr != NULL ? s.ptr : (const uint8_t *)"";
+}
+
 static inline bool slice_eq(slice a, slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
