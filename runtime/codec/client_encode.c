@@ -7,8 +7,9 @@
 
 static bool has_any(slice s, const char *bytes)
 {
-    for (; *bytes != 0; bytes++) {
-        if (s.len > 0 && memchr(s.ptr, *bytes, s.len) != NULL)
+    for (size_t i = 0; i < s.len; i++) {
+        /* all that is ever asked for is a blank or a line end */
+        if (s.ptr[i] <= ' ' && s.ptr[i] != 0 && strchr(bytes, s.ptr[i]) != NULL)
             return true;
     }
     return false;

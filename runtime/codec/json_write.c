@@ -54,11 +54,16 @@ void codec_json_array_end(struct codec_json_writer *w)
 /* ------------------------------------------------------------------------------------------------- strings
  */
 
-static bool is_verbatim(const struct codec_json_writer *w, uint8_t c)
+/* How many bytes at the front of s stand for themselves. */
+static size_t verbatim(const struct codec_json_writer *w, slice s)
 {
-    if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
-        return false;
-    return w->keep_html || (c != '<' && c != '>' && c != '&');
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.ptr[i];
+        bool html = c == '<' || c == '>' || c == '&';
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || (html && !w->keep_html))
+            return i;
+    }
+    return s.len;
 }
 
 static void put_unicode(struct codec_json_writer *w, uint32_t rune)
@@ -89,11 +94,10 @@ static void put_string(struct codec_json_writer *w, slice s)
 {
     codec_out_byte(w->out, '"');
     for (size_t i = 0; i < s.len;) {
-        size_t run = i;
-        while (run < s.len && is_verbatim(w, s.ptr[run]))
-            run++;
-        codec_out_put(w->out, slice_make(s.ptr + i, run - i));
-        if ((i = run) == s.len)
+        slice run = slice_first(slice_from(s, i), verbatim(w, slice_from(s, i)));
+        codec_out_put(w->out, run);
+        i += run.len;
+        if (i == s.len)
             break;
         if (s.ptr[i] < 0x80) {
             put_escape(w, s.ptr[i++]);

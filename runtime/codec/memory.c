@@ -14,23 +14,10 @@ void *codec_arena_take(struct codec_arena *a, size_t n, size_t align)
     return a->used <= a->cap ? a->ptr + at : NULL;
 }
 
-uint8_t *codec_out_room(struct codec_out *out, size_t n)
+uint8_t *codec_out_grow(struct codec_out *out, size_t n)
 {
     size_t at = out->len, need = add(at, n);
-    out->len = need;
-    if (need <= out->cap)
-        return out->ptr + at;
-    if (out->grow == NULL || at > out->cap)
-        return NULL;
-    out->len = at;
-    bool grown = out->grow(out, need);
+    bool grown = at <= out->cap && out->grow != NULL && out->grow(out, need);
     out->len = need;
     return grown ? out->ptr + at : NULL;
-}
-
-void codec_out_put(struct codec_out *out, slice bytes)
-{
-    uint8_t *p = codec_out_room(out, bytes.len);
-    if (p != NULL && bytes.len > 0)
-        memcpy(p, bytes.ptr, bytes.len);
 }

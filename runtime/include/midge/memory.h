@@ -49,11 +49,26 @@ static inline struct codec_out codec_out_on(void *block, size_t size)
     return (struct codec_out){(uint8_t *)block, size, 0, NULL};
 }
 
+/* codec_out_room when the bytes do not fit. */
+CODEC_API uint8_t *codec_out_grow(struct codec_out *out, size_t n);
+
 /* Room for n bytes more: where they go, and len is advanced; NULL (len is advanced all the same) when they do
  * not fit. */
-CODEC_API uint8_t *codec_out_room(struct codec_out *out, size_t n);
+static inline uint8_t *codec_out_room(struct codec_out *out, size_t n)
+{
+    size_t at = out->len;
+    if (at > out->cap || n > out->cap - at)
+        return codec_out_grow(out, n);
+    out->len = at + n;
+    return out->ptr + at;
+}
 
-CODEC_API void codec_out_put(struct codec_out *out, slice bytes);
+static inline void codec_out_put(struct codec_out *out, slice bytes)
+{
+    uint8_t *p = codec_out_room(out, bytes.len);
+    if (p != NULL && bytes.len > 0)
+        memcpy(p, bytes.ptr, bytes.len);
+}
 
 static inline void codec_out_byte(struct codec_out *out, char c)
 {
