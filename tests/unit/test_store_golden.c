@@ -24,7 +24,8 @@ static const struct golden_case cases[] = {
     {"crash-sigkill", "$G", NULL, 0, 6},
 };
 
-static void check_stream(struct fixture *f, const struct golden_case *c, const struct json *want, bool has_index)
+static void check_stream(struct fixture *f, const struct golden_case *c, const struct json *want,
+                         bool has_index)
 {
     char dir[512];
     struct store_keys keys = {.key = slice_str(c->key), .cipher = c->cipher, .info = slice_str(c->account)};
@@ -91,14 +92,17 @@ static void test_golden_without_index(void)
 static void test_golden_with_bad_index(void)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        check_case(&cases[i], "for x in $(find . -name index.db) $(find . -name thw.db); do printf 'short' > $x; done");
+        check_case(&cases[i],
+                   "for x in $(find . -name index.db) $(find . -name thw.db); do printf 'short' > $x; done");
 }
 
 /* covers: ST-6 ST-149 ST-176 */
 static void test_foreign_names(void)
 {
-    check_case(&cases[0], "for d in $(find . -name msgs); do echo x > $d/7.blk.tmp; echo x > $d/3.new; echo x > $d/x.blk;"
-                          " echo x > $d/readme.txt; echo x > $d/1.idx; echo x > $d/1.fss; done");
+    check_case(
+        &cases[0],
+        "for d in $(find . -name msgs); do echo x > $d/7.blk.tmp; echo x > $d/3.new; echo x > $d/x.blk;"
+        " echo x > $d/readme.txt; echo x > $d/1.idx; echo x > $d/1.fss; done");
 }
 
 static const struct unit_test tests[] = {

@@ -7,9 +7,11 @@
 #include "store/format/index_db.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define INDEX_FILE_MAX (1ULL << 36)
 #define OPTIONAL_MAX   1000000u
+#define TEXT_MAX       64
 
 /* ---- writing
  * ----------------------------------------------------------------------------------------------- */
@@ -289,12 +291,14 @@ static enum index_fault parse(struct file_store *fs, slice plain, struct store_s
 }
 
 /* The plain form of the file's bytes: hash, then cipher. NULL when it holds, else what to log. */
-static const char *unwrap(struct file_store *fs, struct byte_buf *file, bool *keep)
+static const char *unwrap(struct file_store *fs, struct byte_buf *file, bool *keep, char text[TEXT_MAX])
 {
     uint8_t sum[STORE_SUM_SIZE];
     *keep = false;
-    if (file->len < INDEX_DB_MIN)
-        return "Stream state too short";
+    if (file->len < INDEX_DB_MIN) {
+        snprintf(text, TEXT_MAX, "Stream state too short (%zu bytes)", file->len);
+        return text;
+    }
     file->len -= STORE_SUM_SIZE;
     hash_sum(&fs->hash, buf_view(file), sum);
     if (memcmp(sum, file->ptr + file->len, STORE_SUM_SIZE) != 0)
@@ -405,7 +409,8 @@ enum store_rc fs_read_index(struct file_store *fs, uint32_t highest, struct stor
         return rc == STORE_NO_MEMORY ? rc : STORE_OK;
     }
     struct index_tail t;
-    const char *fault = unwrap(fs, &file, &keep);
+    char text[TEXT_MAX];
+    const char *fault = unwrap(fs, &file, &keep, text);
     if (fault == NULL) {
         enum index_fault f = parse(fs, buf_view(&file), prior, &t);
         keep = false;

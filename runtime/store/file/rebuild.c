@@ -110,7 +110,8 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
         if (d.tail || (rb->is_last && ends_in_zeros(plain->ptr, &d))) {
             rb->torn = true;
             rb->good_end = d.at;
-            fs_add_lost(rb->fs, 0, 0, plain->len - d.at);
+            uint64_t seq = !rb->is_last && d.seq > b->last ? d.seq : 0;
+            fs_add_lost(rb->fs, seq, seq, plain->len - d.at);
             break;
         }
         if (!rb->damaged)
@@ -269,6 +270,18 @@ static enum store_rc apply_tombstones(struct rebuild *rb)
     return rc;
 }
 
+/* A sequence that is there after all (in another block) is not lost. */
+static void recount_lost(struct file_store *fs)
+{
+    uint64_t first, last;
+    for (size_t i = 0; i < fs->block_count; i++) {
+        const struct block *b = fs->blocks[i];
+        for (uint64_t from = b->first; fs->lost.count > 0 && block_live_run(b, from, &first, &last);
+             from = last + 1)
+            fs_not_lost(fs, first, last);
+    }
+}
+
 enum store_rc fs_rebuild(struct file_store *fs, const struct block_numbers *n)
 {
     /* What an index.db that did not fit has left behind. */
@@ -300,6 +313,7 @@ enum store_rc fs_rebuild(struct file_store *fs, const struct block_numbers *n)
         fs->first = 0;
     if (rc == STORE_OK)
         rc = apply_tombstones(&rb);
+    recount_lost(fs);
     seqset_free(&rb.tombs);
     return rc;
 }

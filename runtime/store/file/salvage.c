@@ -115,7 +115,7 @@ enum salvage_rc salvage_next(struct salvage *s, struct record *r, size_t *place,
             s->at = next;
             return SALVAGE_RECORD;
         }
-    } else {
+    } else if (next < s->len) {
         /* One damaged record at a time: the next may be reported by itself. */
         struct record bad;
         record_peek(s->bytes + at, s->len - at, &bad);
