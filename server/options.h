@@ -13,6 +13,7 @@
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
 
+#include "account/accounts.h"
 #include <midge/slice.h>
 
 struct arena;
@@ -61,64 +62,6 @@ struct opt_tls {
     int64_t rate_limit;     /* connection_rate_limit: handshakes a second, 0: no limit */
 };
 
-/* ---- users, permissions, accounts -------------------------------------------------------------------------
- */
-
-/* `subject` or, in subscribe permissions, `subject queue`. */
-struct opt_subject {
-    slice subject;
-    slice queue; /* may hold wildcards; empty: none */
-};
-
-struct opt_subject_list {
-    struct opt_subject *items;
-    size_t count;
-};
-
-struct opt_permission {
-    struct opt_subject_list allow;
-    struct opt_subject_list deny;
-    bool restricted; /* only what allow names is allowed, even when it is empty */
-};
-
-struct opt_permissions {
-    struct opt_permission publish;
-    struct opt_permission subscribe;
-    bool responses;        /* allow_responses */
-    int64_t max_responses; /* 1; negative: unlimited */
-    int64_t response_ns;   /* expires, 2 minutes; negative: never */
-};
-
-/* Kinds of connection that a user may come over. */
-enum opt_connection_type {
-    OPT_CONN_STANDARD = 1 << 0,
-    OPT_CONN_WEBSOCKET = 1 << 1,
-    OPT_CONN_LEAFNODE = 1 << 2,
-    OPT_CONN_LEAFNODE_WS = 1 << 3,
-    OPT_CONN_MQTT = 1 << 4,
-    OPT_CONN_MQTT_WS = 1 << 5,
-    OPT_CONN_IN_PROCESS = 1 << 6,
-};
-
-/* Either `user` or `nkey` is set. */
-struct opt_user {
-    slice user;
-    slice password; /* plain or bcrypt */
-    slice nkey;     /* public user nkey */
-    slice account;  /* name of a configured account; OPTIONS_GLOBAL_ACCOUNT when in none */
-    const struct opt_permissions *permissions; /* own or default ones; NULL: everything allowed */
-    unsigned connection_types;                 /* OPT_CONN_*; 0: all */
-};
-
-struct opt_account {
-    slice name;
-    slice nkey;
-    int64_t max_connections; /* limits; -1: unlimited, the default of all */
-    int64_t max_subscriptions;
-    int64_t max_payload;
-    int64_t max_leafnodes;
-};
-
 /* ---- the whole --------------------------------------------------------------------------------------------
  */
 
@@ -128,7 +71,6 @@ enum opt_write_timeout {
     OPT_WRITE_RETRY,
 };
 
-/* Values of boolean flags that a file may set, too, and a `-D=false` takes back. */
 struct options {
     struct arena *arena;
     slice config_file; /* -c as given; empty: none */
@@ -136,12 +78,13 @@ struct options {
 
     /* listener and identity */
     slice host;             /* host, 0.0.0.0 */
-    int port;               /* 4222; -1: any free port */
+    int port;               /* 4222; -1: any free port; may be out of range, listening then fails */
     slice server_name;      /* empty: the server id */
     slice client_advertise; /* host[:port] */
 
     /* limits */
-    int64_t max_connections;    /* 65536; -1: unlimited */
+    int64_t
+        max_connections; /* 65536; 0 (in the file: 0 or negative): every connection is refused, as in Go */
     int64_t max_subscriptions;  /* a connection; 0: unlimited */
     int max_sub_tokens;         /* 0: unlimited */
     int32_t max_control_line;   /* 4096 */
@@ -164,12 +107,13 @@ struct options {
     /* TLS of clients; NULL: none */
     const struct opt_tls *tls;
 
-    /* who may connect */
+    /* who may connect; users and accounts are in the form that accounts_new takes */
     slice user, password, token; /* single credentials */
     double auth_timeout_s;       /* 2, or the TLS timeout + 1 */
-    struct opt_user *users;      /* of authorization and of all accounts */
+    bool authorization;          /* there is an authorization block */
+    struct user_config *users;   /* of it and of all accounts; default permissions are filled in */
     size_t user_count;
-    struct opt_account *accounts; /* in the order of the file; never $G; $SYS only when configured */
+    struct account_config *accounts; /* in the order of the file; never $G, $SYS only when configured */
     size_t account_count;
     slice no_auth_user;   /* name or nkey of one of users */
     slice system_account; /* as configured; empty: $SYS is made */

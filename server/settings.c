@@ -141,113 +141,14 @@ static void random_bytes(void *ctx, void *buf, size_t len)
     env_random(ctx, buf, len);
 }
 
-/* Everything that the account module wants to see, in arrays that live for the call. */
-struct account_input {
-    struct account_config *accounts;
-    struct user_config *users;
-    struct permissions_config *permissions; /* one a user */
-    struct permission_entry *entries;
-    size_t entries_used;
-};
-
-static struct permission_list take_list(struct account_input *in, const struct opt_subject_list *from)
-{
-    struct permission_entry *first = in->entries + in->entries_used;
-    for (size_t i = 0; i < from->count; i++)
-        first[i] = (struct permission_entry){from->items[i].subject, from->items[i].queue};
-    in->entries_used += from->count;
-    return (struct permission_list){first, from->count};
-}
-
-static struct permission_rules take_rules(struct account_input *in, const struct opt_permission *from)
-{
-    struct permission_rules rules = {.restricted = from->restricted};
-    rules.allow = take_list(in, &from->allow);
-    rules.deny = take_list(in, &from->deny);
-    return rules;
-}
-
-static size_t count_entries(const struct options *o)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < o->user_count; i++) {
-        const struct opt_permissions *p = o->users[i].permissions;
-        if (p != NULL)
-            n += p->publish.allow.count + p->publish.deny.count + p->subscribe.allow.count +
-                 p->subscribe.deny.count;
-    }
-    return n;
-}
-
-static void take_users(struct account_input *in, const struct options *o)
-{
-    for (size_t i = 0; i < o->user_count; i++) {
-        const struct opt_user *u = &o->users[i];
-        in->users[i] = (struct user_config){
-            .user = u->user,
-            .nkey = u->nkey,
-            .password = u->password,
-            .account = slice_eq_str(u->account, OPTIONS_GLOBAL_ACCOUNT) ? SLICE_EMPTY : u->account,
-            .connection_types = u->connection_types,
-        };
-        if (u->permissions == NULL)
-            continue;
-        struct permissions_config *p = &in->permissions[i];
-        p->publish = take_rules(in, &u->permissions->publish);
-        p->subscribe = take_rules(in, &u->permissions->subscribe);
-        p->responses = u->permissions->responses;
-        p->max_responses = u->permissions->max_responses;
-        p->response_ns = u->permissions->response_ns;
-        in->users[i].permissions = p;
-    }
-}
-
-static void take_accounts(struct account_input *in, const struct options *o)
-{
-    for (size_t i = 0; i < o->account_count; i++) {
-        const struct opt_account *a = &o->accounts[i];
-        in->accounts[i] = (struct account_config){
-            .name = a->name,
-            .nkey = a->nkey,
-            .limits = {a->max_connections, a->max_leafnodes, a->max_subscriptions, a->max_payload},
-        };
-    }
-}
-
-static void free_input(struct account_input *in)
-{
-    free(in->accounts);
-    free(in->users);
-    free(in->permissions);
-    free(in->entries);
-}
-
-static bool alloc_input(struct account_input *in, const struct options *o)
-{
-    in->accounts = calloc(o->account_count + 1, sizeof *in->accounts);
-    in->users = calloc(o->user_count + 1, sizeof *in->users);
-    in->permissions = calloc(o->user_count + 1, sizeof *in->permissions);
-    in->entries = calloc(count_entries(o) + 1, sizeof *in->entries);
-    return in->accounts != NULL && in->users != NULL && in->permissions != NULL && in->entries != NULL;
-}
-
 struct accounts *settings_accounts(const struct options *o, struct client_host *h, unsigned slots,
                                    uint64_t *last_id, struct accounts *old, struct epoch_reader *r,
                                    char err[SETTINGS_ERROR_MAX])
 {
-    struct account_input in = {0};
-    struct accounts *table = NULL;
-    if (!alloc_input(&in, o)) {
-        snprintf(err, SETTINGS_ERROR_MAX, "out of memory");
-        free_input(&in);
-        return NULL;
-    }
-    take_accounts(&in, o);
-    take_users(&in, o);
     struct accounts_config config = {
-        .accounts = in.accounts,
+        .accounts = o->accounts,
         .account_count = o->account_count,
-        .users = in.users,
+        .users = o->users,
         .user_count = o->user_count,
         .user = o->user,
         .password = o->password,
@@ -255,12 +156,11 @@ struct accounts *settings_accounts(const struct options *o, struct client_host *
         .no_auth_user = o->no_auth_user,
         .system_account = o->system_account,
         .no_system_account = o->no_system_account,
+        .authorization_block = o->authorization,
         .slots = slots,
         .random = random_bytes,
         .random_ctx = h->env,
         .last_id = last_id,
     };
-    table = accounts_new(&config, old, r, err, SETTINGS_ERROR_MAX);
-    free_input(&in);
-    return table;
+    return accounts_new(&config, old, r, err, SETTINGS_ERROR_MAX);
 }

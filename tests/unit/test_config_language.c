@@ -4,6 +4,7 @@
 #include "base/config_lex.h"
 #include "base/config_tree.h"
 #include "unit.h"
+#include <midge/memory.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -72,14 +73,6 @@ struct row {
         (text), sizeof(text) - 1, (want) \
     }
 
-static void put_buffer(void *ctx, slice piece)
-{
-    slice *out = ctx; /* of a 64 KiB buffer */
-    CU_ASSERT_TRUE_FATAL(out->len + piece.len < 65536);
-    memcpy((uint8_t *)(uintptr_t)out->ptr + out->len, piece.ptr, piece.len);
-    out->len += piece.len;
-}
-
 static void check(const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -88,8 +81,9 @@ static void check(const struct row *rows, size_t count)
         struct cfg_value *v = cfg_parse(&memory, "c.conf", text, a, &error);
         got = error;
         if (v != NULL) {
-            got = slice_make(arena_alloc(a, 65536), 0);
-            cfg_write_json(v, a, put_buffer, &got);
+            struct codec_out out = codec_out_on(arena_alloc(a, 65536), 65536);
+            CU_ASSERT_TRUE(cfg_write_json(v, &out));
+            got = codec_out_slice(&out);
         }
         bool ok = slice_eq_str(got, rows[i].want);
         CU_ASSERT_TRUE(ok);
