@@ -161,7 +161,9 @@ static const struct dn_attr *next_of_type(const struct dn *dn, const char *type,
     for (unsigned rdn = dn->rdns; rdn-- > 0;) {
         for (size_t i = 0; i < dn->count; i++) {
             const struct dn_attr *a = &dn->attr[i];
-            if (a->rdn == rdn && behind && slice_eq_str(a->type, type))
+            if (a->rdn != rdn)
+                continue;
+            if (behind && slice_eq_str(a->type, type))
                 return a;
             behind = behind || a == at;
         }
