@@ -18,7 +18,7 @@ struct control_task {
 
 struct server {
     struct server_config config;
-    struct options *options;
+    const struct options *options; /* the settings' */
     struct server_identity identity;
     struct epoch_domain epochs;
     struct epoch_reader control; /* of the thread that makes, reloads and frees the server */
@@ -231,7 +231,13 @@ static bool make_host(struct server *s, char *err)
     h->env = s->config.env;
     h->log = s->config.log;
     atomic_init(&h->next_cid, FIRST_CID);
+    struct settings_context ctx = {.identity = &s->identity, .port = s->config.options->port};
+    s->settings = settings_new(s->config.options, &ctx, err);
+    if (s->settings == NULL)
+        return false;
+    s->options = settings_options(s->settings);
     ledger_init(&h->connections, s->options->max_connections);
+    atomic_init(&h->settings, s->settings);
     h->per_loop = calloc(loops, sizeof *h->per_loop);
     if (h->per_loop == NULL)
         return fail(err, "out of memory");
@@ -239,11 +245,6 @@ static bool make_host(struct server *s, char *err)
         if (!client_loop_init(&h->per_loop[i], h, i))
             return fail(err, "out of memory");
     }
-    struct settings_context ctx = {.identity = &s->identity, .port = s->options->port};
-    s->settings = settings_new(s->options, &ctx, err);
-    if (s->settings == NULL)
-        return false;
-    atomic_init(&h->settings, s->settings);
     struct accounts *table =
         settings_accounts(s->options, h, loops, &s->last_account_id, NULL, &s->control, err);
     if (table == NULL)
@@ -278,7 +279,6 @@ struct server *server_new(const struct server_config *config, char *err)
     }
     memset(s, 0, sizeof *s);
     s->config = *config;
-    s->options = config->options;
     epoch_domain_init(&s->epochs);
     epoch_reader_join(&s->control, &s->epochs);
     server_identity_make(&s->identity, config->env);
@@ -307,8 +307,69 @@ void server_free(struct server *s)
     settings_free(s->settings);
     epoch_reader_leave(&s->control);
     epoch_domain_close(&s->epochs);
-    options_free(s->options);
     free(s);
+}
+
+/* ---- reload ---- */
+
+static void take_new_settings(struct net_loop *l, void *ctx)
+{
+    (void)ctx;
+    struct net_conn *next;
+    for (struct net_conn *c = l->conns; c != NULL; c = next) {
+        next = c->next;
+        client_reloaded(client_of(c));
+    }
+}
+
+/* Close connections until max_connections holds; which ones is not promised. */
+static void shed(struct net_loop *l, void *ctx)
+{
+    struct server *s = ctx;
+    struct net_conn *next;
+    for (struct net_conn *c = l->conns; c != NULL; c = next) {
+        next = c->next;
+        if (ledger_used(&s->host.connections) <= ledger_limit(&s->host.connections))
+            return;
+        client_shed(client_of(c));
+    }
+}
+
+static void apply_log(struct server *s)
+{
+    log_set_levels(log_of(s), s->options->debug, s->options->trace);
+    log_set_format(log_of(s),
+                   (struct log_format){.timestamps = s->options->logtime, .utc = s->options->logtime_utc});
+}
+
+bool server_reload(struct server *s, struct options *options, char *err)
+{
+    struct settings_context ctx = {.identity = &s->identity, .port = server_port(s)};
+    struct client_settings *settings = settings_new(options, &ctx, err), *old = s->settings;
+    if (settings == NULL)
+        return false;
+    epoch_enter(&s->control);
+    struct accounts *now = accounts_now(&s->host.accounts);
+    struct accounts *table =
+        settings_accounts(options, &s->host, s->config.loops, &s->last_account_id, now, &s->control, err);
+    epoch_leave(&s->control);
+    if (table == NULL) {
+        settings_free(settings);
+        return false;
+    }
+    /* From here on nothing fails. Settings first: whoever is authorised anew is so under them. */
+    s->settings = settings;
+    s->options = options;
+    atomic_store(&s->host.settings, settings);
+    ledger_set_limit(&s->host.connections, options->max_connections);
+    accounts_publish(&s->host.accounts, table, &s->control);
+    settings_retire(old, &s->control);
+    apply_log(s);
+    if (net_gather(s->host.loops, take_new_settings, NULL, s) < 0 ||
+        net_gather(s->host.loops, shed, NULL, s) < 0)
+        log_err(log_of(s), "out of memory: live connections keep their old settings");
+    epoch_collect(&s->control, EPOCH_COLLECT_TURN);
+    return true;
 }
 
 const struct options *server_options(const struct server *s)

@@ -34,8 +34,9 @@ void server_free(struct server *s);
 /* [any thread, not a loop] What signals ask for. */
 void server_lame_duck(struct server *s);
 bool server_in_lame_duck(const struct server *s);
-/* Take over new options: the caller loaded and checked them; they are the server's from here on. */
-void server_reload(struct server *s, struct options *options);
+/* Take over new options that were loaded and checked; they are the server's from here on. false with a
+ * sentence in err (512 bytes): nothing has changed. Only the thread that made the server may reload it. */
+bool server_reload(struct server *s, struct options *options, char *err);
 const struct options *server_options(const struct server *s);
 
 /* [any] The port that clients connect to; 0 until it listens. */

@@ -95,14 +95,16 @@ static void take_info(struct client_settings *s, const struct options *o, const 
 
 /* ---- the whole ---- */
 
-struct client_settings *settings_new(const struct options *o, const struct settings_context *ctx,
+struct client_settings *settings_new(struct options *o, const struct settings_context *ctx,
                                      char err[SETTINGS_ERROR_MAX])
 {
     struct client_settings *s = calloc(1, sizeof *s);
     if (s == NULL) {
         snprintf(err, SETTINGS_ERROR_MAX, "out of memory");
+        options_free(o);
         return NULL;
     }
+    s->owner = o;
     s->max_payload = o->max_payload;
     s->max_pending = (size_t)o->max_pending;
     s->max_control_line = (uint32_t)o->max_control_line;
@@ -131,7 +133,18 @@ void settings_free(struct client_settings *s)
         return;
     net_tls_context_drop(s->tls);
     free(s->tls_pins);
+    options_free(s->owner);
     free(s);
+}
+
+static void free_retired(struct epoch_node *node)
+{
+    settings_free((struct client_settings *)(void *)((char *)node - offsetof(struct client_settings, dead)));
+}
+
+void settings_retire(struct client_settings *s, struct epoch_reader *r)
+{
+    epoch_retire(r, &s->dead, free_retired);
 }
 
 /* ---- accounts ---- */

@@ -17,10 +17,16 @@ struct settings_context {
     int port; /* really bound */
 };
 
-/* Settings that live until settings_free; they point into the options, which must live as long. */
-struct client_settings *settings_new(const struct options *o, const struct settings_context *ctx,
+/* Settings that point into the options and own them from here on, also on failure (they are freed then). */
+struct client_settings *settings_new(struct options *o, const struct settings_context *ctx,
                                      char err[SETTINGS_ERROR_MAX]);
 void settings_free(struct client_settings *s);
+/* Free them when no loop can see them any more. */
+void settings_retire(struct client_settings *s, struct epoch_reader *r);
+static inline const struct options *settings_options(const struct client_settings *s)
+{
+    return s->owner;
+}
 
 /* The table of accounts and users; `old` as in accounts_new. */
 struct accounts *settings_accounts(const struct options *o, struct client_host *h, unsigned slots,

@@ -183,6 +183,7 @@ static void on_closed(struct net_conn *conn)
     }
     if (c->counted)
         ledger_release(&c->host->connections, 1);
+    c->counted = false;
 }
 
 static void on_free(struct net_conn *conn)
@@ -251,6 +252,7 @@ static void apply_settings(struct client *c, const struct client_settings *s)
     c->max_subs = s->max_subs;
     if (c->account == NULL)
         return;
+    /* The smaller of what the server and the account allow. */
     int64_t payload = atomic_load(&c->account->max_payload),
             subs = atomic_load(&c->account->max_subscriptions);
     if (payload >= 0 && payload < (int64_t)c->max_payload)
@@ -310,6 +312,12 @@ void client_started(struct client *c)
         net_arm(c->conn.loop, &c->auth_timer, c->conn.loop->now + s->auth_timeout, client_auth_timeout, c);
     client_arm_ping(c, s->ping_interval);
     net_conn_start(&c->conn);
+}
+
+void client_shed(struct client *c)
+{
+    client_err(c, "maximum connections exceeded");
+    client_close(c, CLOSE_MAX_CONNS);
 }
 
 /* ---- names of reasons ---- */

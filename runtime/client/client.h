@@ -66,7 +66,11 @@ struct client *client_of(struct net_conn *conn);
 /* Tell a client that the server is in lame duck mode, if it can understand that. */
 void client_send_lame_duck(struct client *c);
 
-/* Apply new settings to a live connection (called on each loop after host->settings was replaced). */
-void client_settings_changed(struct client *c);
+/* After host->settings and host->accounts were replaced: apply the new limits, and authorise the client anew.
+ * Who is no longer let in is closed; subscriptions that are no longer allowed are removed, and the client is
+ * told. */
+void client_reloaded(struct client *c);
+/* Close it because max_connections was lowered. */
+void client_shed(struct client *c);
 
 #endif

@@ -15,6 +15,7 @@ struct auth_attempt {
     struct auth_request request; /* slices live in the client's options and nonce */
     bool from_verb;              /* no CONNECT: another verb came first */
     bool first_connect;
+    bool reload; /* the account table was replaced: is the client still let in? */
 };
 
 static const struct accounts *accounts_of(const struct client *c)
@@ -168,6 +169,10 @@ void client_unbind(struct client *c)
 /* To an account by the verdict of a check, whose references it takes. false: the account is full. */
 bool client_bind(struct client *c, struct account *account, struct permissions *perms)
 {
+    if (c->account != account)
+        client_drop_all_subs(c); /* they belong to the account that it leaves */
+    if (c->account == account && !c->authenticated && c->perms == NULL && perms == NULL)
+        return true;
     client_unbind(c);
     outbox_lock(&c->conn.out);
     c->perms = perms;
@@ -233,7 +238,9 @@ static void conclude(struct client *c, struct auth_attempt *t)
         return;
     }
     c->authenticated = true;
-    if (t->from_verb)
+    if (t->reload)
+        client_check_subs(c);
+    if (t->from_verb || t->reload)
         return;
     if (t->first_connect)
         extend_label(c);
@@ -317,13 +324,9 @@ static struct auth_attempt *new_attempt(struct client *c)
     return t;
 }
 
-static void authenticate(struct client *c, bool first_connect)
+static void fill_request(struct client *c, struct auth_attempt *t)
 {
     const struct codec_connect *o = &c->options->connect;
-    struct auth_attempt *t = new_attempt(c);
-    if (t == NULL)
-        return;
-    t->first_connect = first_connect;
     t->request.user = o->user;
     t->request.password = o->pass;
     t->request.token = o->auth_token;
@@ -331,6 +334,32 @@ static void authenticate(struct client *c, bool first_connect)
     t->request.sig = o->sig;
     t->request.tls_map = c->conn.tls != NULL && client_settings(c->host)->tls_map;
     t->request.cert = c->cert;
+}
+
+static void authenticate(struct client *c, bool first_connect)
+{
+    struct auth_attempt *t = new_attempt(c);
+    if (t == NULL)
+        return;
+    t->first_connect = first_connect;
+    fill_request(c, t);
+    attempt(c, t);
+}
+
+void client_reloaded(struct client *c)
+{
+    c->auth_required = accounts_auth_required(accounts_of(c));
+    client_settings_changed(c);
+    if (c->conn.closing || c->auth != NULL || !(c->connected || c->authenticated))
+        return; /* a check under way begins again by itself */
+    struct auth_attempt *t = new_attempt(c);
+    if (t == NULL)
+        return;
+    t->reload = true;
+    if (c->connected)
+        fill_request(c, t);
+    else
+        t->request.no_connect = true;
     attempt(c, t);
 }
 

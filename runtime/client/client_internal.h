@@ -142,6 +142,7 @@ bool client_gate(struct client *c, slice in); /* false: the bytes may not be par
 void client_auth_timeout(void *ctx);
 void client_auth_cancel(struct client *c);
 void client_unbind(struct client *c);
+void client_settings_changed(struct client *c);
 bool client_bind(struct client *c, struct account *account, struct permissions *perms);
 
 /* client_sub.c */
@@ -149,6 +150,8 @@ void client_sub(struct client *c, const struct codec_client_sub *ev);
 void client_unsub(struct client *c, const struct codec_client_unsub *ev);
 void client_drop_sub(struct client *c, struct sub *sub);
 void client_drop_all_subs(struct client *c);
+/* Remove the subscriptions that the present permissions do not allow, and tell the client. */
+void client_check_subs(struct client *c);
 void client_reap_expired(struct client *c);
 void client_attention(struct net_conn *conn);
 

@@ -182,3 +182,35 @@ void client_drop_all_subs(struct client *c)
         sublist_remove(c->account->sublist, &c->conn.loop->reader, sub);
     sid_map_free(&c->subs);
 }
+
+static void tell_removed(struct client *c, const struct sub *sub)
+{
+    char subject[CLIENT_QUOTE_MAX], queue[CLIENT_QUOTE_MAX], sid[CLIENT_QUOTE_MAX];
+    client_quote(sub_subject(sub), subject);
+    client_quote(sub_sid(sub), sid);
+    if (sub->queue_len > 0) {
+        client_quote(sub_queue(sub), queue);
+        client_err(c, "Permissions Violation for Subscription to %s using queue %s (sid %s)", subject, queue,
+                   sid);
+    } else {
+        client_err(c, "Permissions Violation for Subscription to %s (sid %s)", subject, sid);
+    }
+}
+
+void client_check_subs(struct client *c)
+{
+    size_t at = 0;
+    for (struct sub *sub; (sub = sid_map_next(&c->subs, &at)) != NULL;) {
+        slice subject = sub_subject(sub), queue = sub_queue(sub);
+        outbox_lock(&c->conn.out);
+        if (c->perms != NULL && permissions_needs_filter(c->perms, subject, queue))
+            sub->flags |= CLIENT_SUB_CHECK_DENY;
+        outbox_unlock(&c->conn.out);
+        if (permissions_subscribe(c->perms, subject, queue))
+            continue;
+        tell_removed(c, sub);
+        client_log(c, LOG_DBG, "Removing subscription for \"%.*s\"", LOG_SLICE(subject));
+        client_drop_sub(c, sub);
+        at = 0; /* the map has changed */
+    }
+}

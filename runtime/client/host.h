@@ -20,8 +20,10 @@ enum client_tls_mode {
 };
 
 struct client_settings {
-    int64_t max_payload; /* bytes; -1: no limit */
-    size_t max_pending;  /* bytes */
+    struct epoch_node dead; /* when they are replaced */
+    void *owner;            /* of the strings that they point to; whoever made them frees it with them */
+    int64_t max_payload;    /* bytes; -1: no limit */
+    size_t max_pending;     /* bytes */
     uint32_t max_control_line;
     uint32_t max_subs;       /* a connection; 0: no limit */
     uint32_t max_sub_tokens; /* 0: no limit */
