@@ -27,8 +27,7 @@ static bool grow(struct codec_out *out, size_t need)
     return true;
 }
 
-/* SHA-256 over the tree as JSON and a line end. */
-static slice digest_of(const struct cfg_value *root, struct arena *arena)
+slice opt_digest(const struct cfg_value *root, struct arena *arena)
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char hash[EVP_MAX_MD_SIZE];
@@ -59,7 +58,7 @@ static bool read_config(struct opt_reader *r, const char *path)
         options_report_add(r->report, &r->report->errors, error);
     } else {
         r->o->config_file = arena_copy(r->arena, slice_str(path));
-        r->o->digest = digest_of(root, r->arena);
+        r->o->digest = opt_digest(root, r->arena);
         if (root->map->count == 0)
             opt_warning(r, NULL, "%s: config has no values or is empty", path);
         opt_read_server(r, root->map);

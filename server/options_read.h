@@ -110,6 +110,9 @@ bool opt_read_block(struct opt_reader *r, const struct opt_block *block, void *i
 /* The lower-case form of a key (ASCII), in the arena. */
 slice opt_lower(struct opt_reader *r, slice s);
 
+/* "sha256:" and the hex of SHA-256 over the tree as JSON with a line end; empty when out of memory. */
+slice opt_digest(const struct cfg_value *root, struct arena *arena);
+
 /* ---- the blocks ---- */
 
 /* The whole file. */
