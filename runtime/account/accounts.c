@@ -159,7 +159,7 @@ static bool add_accounts(struct builder *b)
     struct accounts *t = b->t;
     slice system = cfg->system_account.len > 0 ? cfg->system_account : SLICE_LIT(ACCOUNT_SYSTEM);
     size_t max = cfg->account_count + 2;
-    t->accounts = calloc(max, sizeof(*t->accounts));
+    t->accounts = calloc(max, sizeof(struct account *));
     t->limits = calloc(max, sizeof(*t->limits));
     if (t->accounts == NULL || t->limits == NULL || !index_init(&t->account_index, max, random64(b)))
         return no_memory(b);

@@ -47,7 +47,7 @@ static long read_part(slice text, size_t *at, bool is_type, uint8_t *to)
         if (++*at == text.len)
             return -1;
         c = text.ptr[*at];
-        if (memchr(" \"#+,;<=>\\", c, 10) == NULL) {
+        if (c == 0 || strchr(" \"#+,;<=>\\", c) == NULL) {
             int high = hex(c), low = *at + 1 < text.len ? hex(text.ptr[*at + 1]) : -1;
             if (high < 0 || low < 0)
                 return -1;

@@ -2,6 +2,7 @@
 #include "account/permissions_impl.h"
 
 #include "base/hash.h"
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -62,6 +63,7 @@ static void list_drop(struct permissions_replies *r, struct permissions_reply *e
 static void reply_drop(struct permissions_replies *r, struct permissions_reply **at)
 {
     struct permissions_reply *e = *at;
+    assert(e != NULL);
     *at = e->chain;
     list_drop(r, e);
     r->count--;
@@ -102,7 +104,7 @@ static void prune(const struct permissions *p, struct permissions_replies *r, in
                 reply_drop(r, reply_at(r, slice_make(e->subject, e->len), e->hash));
         }
     }
-    while (r->count >= PERMISSIONS_REPLIES_MAX || r->bytes > PERMISSIONS_REPLIES_BYTES)
+    while (r->oldest != NULL && (r->count >= PERMISSIONS_REPLIES_MAX || r->bytes > PERMISSIONS_REPLIES_BYTES))
         reply_drop(r, reply_at(r, slice_make(r->oldest->subject, r->oldest->len), r->oldest->hash));
 }
 

@@ -195,7 +195,7 @@ static void cache_fill(struct sublist_scratch *sc, struct cache_slot *slot, cons
     c->count = (uint32_t)count;
     c->subject_len = (uint32_t)subject.len;
     if (count > 0)
-        memcpy(c->nodes, sc->walk.found, count * sizeof(*c->nodes));
+        memcpy(c->nodes, sc->walk.found, count * sizeof(struct tree_node *));
     memcpy((uint8_t *)(c->nodes + count), subject.ptr, subject.len);
 }
 
@@ -258,7 +258,7 @@ static uint32_t copy_vec(struct subvec *v, uint32_t used, struct sub **to, uint3
 static bool plain_vec(struct sublist_result *res, struct subvec *v)
 {
     uint32_t used = v == NULL ? 0 : atomic_load_explicit(&v->used, memory_order_acquire);
-    if (!grow((void **)&res->plain, &res->plain_cap, (uint64_t)res->plain_count + used, sizeof(*res->plain)))
+    if (!grow((void **)&res->plain, &res->plain_cap, (uint64_t)res->plain_count + used, sizeof(struct sub *)))
         return false;
     res->plain_count = copy_vec(v, used, res->plain, res->plain_count);
     return true;
@@ -266,7 +266,7 @@ static bool plain_vec(struct sublist_result *res, struct subvec *v)
 
 static bool plain_sub(struct sublist_result *res, struct sub *s)
 {
-    if (!grow((void **)&res->plain, &res->plain_cap, (uint64_t)res->plain_count + 1, sizeof(*res->plain)))
+    if (!grow((void **)&res->plain, &res->plain_cap, (uint64_t)res->plain_count + 1, sizeof(struct sub *)))
         return false;
     res->plain[res->plain_count++] = s;
     return true;
@@ -385,7 +385,7 @@ static bool make_groups(struct sublist_scratch *sc, struct sublist_result *res)
 
 static bool push_member(struct sublist_result *res, uint32_t *total, struct sub *s)
 {
-    if (!grow((void **)&res->members, &res->member_cap, (uint64_t)*total + s->weight, sizeof(*res->members)))
+    if (!grow((void **)&res->members, &res->member_cap, (uint64_t)*total + s->weight, sizeof(struct sub *)))
         return false;
     for (uint32_t i = 0; i < s->weight; i++)
         res->members[(*total)++] = s;
@@ -398,7 +398,7 @@ static bool push_members(struct sublist_result *res, uint32_t *total, const stru
         return push_member(res, total, p->sub);
     uint32_t used = atomic_load_explicit(&p->vec->used, memory_order_acquire);
     if (!atomic_load_explicit(&p->vec->weighted, memory_order_relaxed)) {
-        if (!grow((void **)&res->members, &res->member_cap, (uint64_t)*total + used, sizeof(*res->members)))
+        if (!grow((void **)&res->members, &res->member_cap, (uint64_t)*total + used, sizeof(struct sub *)))
             return false;
         *total = copy_vec(p->vec, used, res->members, *total);
         return true;

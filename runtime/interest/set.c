@@ -112,7 +112,7 @@ static bool groups_change(struct set *set, struct group *add, struct group *drop
     struct groupvec *old = groups_of(set), *v = NULL;
     uint32_t count = (old == NULL ? 0 : old->count) + (add != NULL) - (drop != NULL);
     if (count > 0) {
-        v = malloc(sizeof(*v) + count * sizeof(v->at[0]));
+        v = malloc(sizeof(*v) + count * sizeof(struct group *));
         if (v == NULL)
             return false;
         v->count = 0;

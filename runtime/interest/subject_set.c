@@ -2,6 +2,7 @@
 #include "interest/subject_set.h"
 
 #include "interest/subject.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -80,6 +81,7 @@ static struct node *child_make(struct node *n, slice token)
         return n->star;
     }
     size_t at = child_at(n, token, &found);
+    assert(!found || n->children != NULL);
     if (found)
         return n->children[at];
     if ((n->count & (n->count - 1)) == 0) { /* full at each power of two */

@@ -177,7 +177,7 @@ static bool walk_found(struct tree_walk *w, struct tree_node *n)
 {
     if (n == NULL)
         return true;
-    if (!grow((void **)&w->found, &w->found_cap, w->found_count + 1, sizeof(*w->found)))
+    if (!grow((void **)&w->found, &w->found_cap, w->found_count + 1, sizeof(struct tree_node *)))
         return false;
     w->found[w->found_count++] = n;
     return true;
@@ -205,7 +205,7 @@ bool tree_walk(const struct tree *t, slice subject, struct tree_walk *w)
             continue;
         }
         slice rest = slice_from(subject, step.at);
-        const uint8_t *dot = memchr(rest.ptr, '.', rest.len);
+        const uint8_t *dot = rest.len == 0 ? NULL : memchr(rest.ptr, '.', rest.len);
         slice token = dot == NULL ? rest : slice_first(rest, (size_t)(dot - rest.ptr));
         size_t next = step.at + token.len + 1;
         struct dirhash_pos pos;
