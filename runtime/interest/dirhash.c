@@ -178,15 +178,37 @@ static bool dir_double(struct dirhash *h, struct epoch_reader *r)
     return true;
 }
 
+struct tally {
+    const struct dirhash *h;
+    uint8_t bit;
+    uint32_t count[2];
+};
+
+static void tally_one(void *ctx, uint64_t entry)
+{
+    struct tally *t = ctx;
+    t->count[t->h->hash_of(entry) >> t->bit & 1]++;
+}
+
+/* A page for one half of the range of `p`, with room for its entries: uneven only when hashes are equal. */
+static struct dirhash_page *half_new(const struct tally *t, const struct dirhash_page *p, unsigned half)
+{
+    uint32_t groups = DIRHASH_PAGE_GROUPS;
+    while (capacity(groups) < t->count[half])
+        groups *= 2;
+    return page_new(groups, (uint8_t)(p->depth + 1), p->prefix | (uint64_t)half << t->bit);
+}
+
 static bool page_split(struct dirhash *h, struct epoch_reader *r, struct dirhash_page *p)
 {
     struct dirhash_dir *d = atomic_load_explicit(&h->dir, memory_order_relaxed);
-    uint8_t depth = (uint8_t)(p->depth + 1);
+    struct tally tally = {.h = h, .bit = (uint8_t)(63 - p->depth)};
+    struct deal deal = {.h = h, .bit = tally.bit};
     if (p->depth == d->depth && !dir_double(h, r))
         return false;
-    struct deal deal = {.h = h, .bit = (uint8_t)(64 - depth)};
-    deal.to[0] = page_new(p->groups, depth, p->prefix);
-    deal.to[1] = page_new(p->groups, depth, p->prefix | (uint64_t)1 << deal.bit);
+    page_each(p, tally_one, &tally);
+    for (unsigned half = 0; half < 2; half++)
+        deal.to[half] = half_new(&tally, p, half);
     if (deal.to[0] == NULL || deal.to[1] == NULL) {
         free(deal.to[0]);
         free(deal.to[1]);
@@ -196,10 +218,20 @@ static bool page_split(struct dirhash *h, struct epoch_reader *r, struct dirhash
     d = atomic_load_explicit(&h->dir, memory_order_relaxed);
     dir_set(d, deal.to[0]);
     dir_set(d, deal.to[1]);
-    if (depth == d->depth)
+    if (deal.to[0]->depth == d->depth)
         d->deepest += 2;
     epoch_retire(r, &p->dead, page_free);
     return true;
+}
+
+/* May the page be split? The directory never gets longer than the number of entries: hashes that are equal
+ * in many bits (by an accident that does not happen with 64 random bits) make large pages instead. */
+static bool may_split(const struct dirhash *h, const struct dirhash_page *p)
+{
+    const struct dirhash_dir *d = atomic_load_explicit(&h->dir, memory_order_relaxed);
+    if (p->groups < DIRHASH_PAGE_GROUPS || p->depth == DIRHASH_DEPTH_MAX)
+        return false;
+    return p->depth < d->depth || (size_t)2 << d->depth <= h->count;
 }
 
 bool dirhash_reserve(struct dirhash *h, struct epoch_reader *r, uint64_t hash)
@@ -212,10 +244,10 @@ bool dirhash_reserve(struct dirhash *h, struct epoch_reader *r, uint64_t hash)
             return true;
         if (p->live < cap - cap / 4) /* a quarter of it is removed slots */
             ok = page_rebuild(h, r, p, p->groups);
-        else if (p->groups < DIRHASH_PAGE_GROUPS || p->depth == DIRHASH_DEPTH_MAX)
-            ok = page_rebuild(h, r, p, p->groups * 2);
-        else
+        else if (may_split(h, p))
             ok = page_split(h, r, p);
+        else
+            ok = page_rebuild(h, r, p, p->groups * 2);
         if (!ok)
             return false;
     }

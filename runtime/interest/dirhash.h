@@ -18,7 +18,7 @@
 enum {
     DIRHASH_GROUP = 7,
     DIRHASH_PAGE_GROUPS = 16, /* pages of this size are split instead of doubled */
-    DIRHASH_DEPTH_MAX = 26,   /* the directory's; beyond it pages grow (equal hashes only) */
+    DIRHASH_DEPTH_MAX = 32,   /* the directory's; beyond it pages grow */
 };
 
 struct dirhash_group {

@@ -1,5 +1,6 @@
 /* The sublist: matching rules, queue groups, reverse match, edges, watches; random comparison with a naive
  * list; threads that match while others change. */
+#include "base/hash.h"
 #include "interest/subject.h"
 #include "interest/sublist.h"
 #include "unit.h"
@@ -505,6 +506,28 @@ static void test_cache_accounts(void)
     teardown(&f);
 }
 
+/* Two accounts whose subject falls on the same key of the cache: ids and seeds are chosen so. */
+static void test_cache_collision(void)
+{
+    struct fixture f;
+    slice subject = SLICE_LIT("a.b");
+    struct sublist_options opt = {
+        .id = 1 ^ hash_bytes(subject, 3) ^ hash_bytes(subject, 4), .seed = 4, .slots = 1};
+    setup(&f, 3);
+    struct sublist *other = sublist_new(&opt), *mine = f.sl;
+    add(&f, "a.*", "");
+    f.sl = other;
+    add(&f, "a.*", "");
+    add(&f, "a.>", "");
+    for (int i = 0; i < 6; i++) {
+        f.sl = i % 4 < 2 ? mine : other;
+        CU_ASSERT_EQUAL(plain(&f, "a.b"), i % 4 < 2 ? 1 : 2);
+    }
+    f.sl = mine;
+    sublist_free(other);
+    teardown(&f);
+}
+
 /* ---- reverse match ---- */
 
 static void count_seen(void *ctx, struct sub *s)
@@ -788,6 +811,7 @@ static const struct unit_test tests[] = {UNIT_TEST(test_rules),
                                          UNIT_TEST(test_cache_validity),
                                          UNIT_TEST(test_cache_bounded),
                                          UNIT_TEST(test_cache_accounts),
+                                         UNIT_TEST(test_cache_collision),
                                          UNIT_TEST(test_reverse),
                                          UNIT_TEST(test_scan_under_change),
                                          UNIT_TEST(test_edges),
