@@ -17,9 +17,11 @@ for src in fuzz/fuzz_${name:-*}.c; do
     short=${short#fuzz_}
     ninja -C build/fuzz "$target" >&2
     mkdir -p "build/fuzz/corpus/$short" "fuzz/corpus/$short"
+    dict=()
+    [ ! -f "fuzz/dict/$short.dict" ] || dict=("-dict=fuzz/dict/$short.dict")
     echo "==> $target for $seconds s" >&2
     ran=$((ran + 1))
-    "build/fuzz/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+    "build/fuzz/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "${dict[@]}" \
         -artifact_prefix="build/fuzz/$short-" "build/fuzz/corpus/$short" "fuzz/corpus/$short" || failed=$((failed + 1))
 done
 echo "$((ran - failed)) passed, $failed failed"

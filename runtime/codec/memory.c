@@ -11,7 +11,7 @@ void *codec_arena_take(struct codec_arena *a, size_t n, size_t align)
     size_t misfit = ((uintptr_t)a->ptr + a->used) & (align - 1);
     size_t at = add(a->used, misfit == 0 ? 0 : align - misfit);
     a->used = add(at, n);
-    return a->used <= a->cap ? a->ptr + at : NULL;
+    return a->used <= a->cap && a->ptr != NULL ? a->ptr + at : NULL;
 }
 
 uint8_t *codec_out_grow(struct codec_out *out, size_t n)

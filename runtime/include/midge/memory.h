@@ -57,7 +57,7 @@ CODEC_API uint8_t *codec_out_grow(struct codec_out *out, size_t n);
 static inline uint8_t *codec_out_room(struct codec_out *out, size_t n)
 {
     size_t at = out->len;
-    if (at > out->cap || n > out->cap - at)
+    if (out->ptr == NULL || at > out->cap || n > out->cap - at)
         return codec_out_grow(out, n);
     out->len = at + n;
     return out->ptr + at;
