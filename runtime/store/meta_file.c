@@ -3,7 +3,7 @@
 #define META_MAX (16u * 1024 * 1024)
 
 static const char *const update_set[] = {"meta.inf", "meta.sum"};
-static const char *const convert_set[] = {"meta.inf", "meta.sum", "meta.key"};
+static const char *const convert_set[] = {"meta.inf", "meta.sum", "o.dat", "meta.key"};
 #define UPDATE_SUFFIX  ".new"
 #define CONVERT_SUFFIX ".conv"
 
@@ -76,7 +76,7 @@ enum meta_fault meta_read(struct disk *d, const char *dir, const struct hash_key
     *m = (struct meta_file){0};
     struct byte_buf inf = {0};
     enum meta_fault fault = META_GOOD;
-    m->fault_rc = files_finish_set(d, dir, CONVERT_SUFFIX, convert_set, 3);
+    m->fault_rc = files_finish_set(d, dir, CONVERT_SUFFIX, convert_set, 4);
     if (m->fault_rc == STORE_OK)
         m->fault_rc = files_finish_set(d, dir, UPDATE_SUFFIX, update_set, 2);
     if (m->fault_rc == STORE_OK)
@@ -130,20 +130,24 @@ enum store_rc meta_write(struct disk *d, const char *dir, const struct hash_key 
 
 enum store_rc meta_write_keyed(struct disk *d, const char *dir, const struct hash_key *sum_key,
                                const struct store_keys *keys, slice context, random_fn random,
-                               void *random_ctx, slice json, struct crypt_key *key)
+                               void *random_ctx, slice json, const slice *state, struct crypt_key *key)
 {
-    struct byte_buf inf = {0};
+    struct byte_buf inf = {0}, dat = {0};
     char sum[16];
     uint8_t file[CRYPT_KEY_FILE_MAX];
     enum store_rc rc = STORE_NO_MEMORY;
     if (keyring_make(keys, context, random, random_ctx, key, file) &&
-        inner_form(key, random, random_ctx, json, &inf)) {
+        inner_form(key, random, random_ctx, json, &inf) &&
+        (state == NULL || inner_form(key, random, random_ctx, *state, &dat))) {
         hash_hex(sum_key, buf_view(&inf), sum);
-        struct files_entry set[] = {{"meta.inf", buf_view(&inf)},
-                                    {"meta.sum", slice_make(sum, sizeof sum)},
-                                    {"meta.key", slice_make(file, crypt_key_file_size(key->cipher))}};
-        rc = files_replace_set(d, dir, CONVERT_SUFFIX, set, 3);
+        struct files_entry set[4] = {{"meta.inf", buf_view(&inf)}, {"meta.sum", slice_make(sum, sizeof sum)}};
+        size_t n = 2;
+        if (state != NULL)
+            set[n++] = (struct files_entry){"o.dat", buf_view(&dat)};
+        set[n++] = (struct files_entry){"meta.key", slice_make(file, crypt_key_file_size(key->cipher))};
+        rc = files_replace_set(d, dir, CONVERT_SUFFIX, set, n);
     }
     buf_free(&inf);
+    buf_free(&dat);
     return rc;
 }

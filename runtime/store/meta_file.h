@@ -44,9 +44,10 @@ void meta_free(struct meta_file *);
 /* Write the document, sealed under `key` when that is not NULL. */
 enum store_rc meta_write(struct disk *, const char *dir, const struct hash_key *sum_key,
                          const struct crypt_key *key, random_fn, void *random_ctx, slice json);
-/* A new key (returned in *key) and the document sealed under it: meta.inf, meta.sum and meta.key as one. */
+/* A new key (returned in *key) and the document sealed under it: meta.inf, meta.sum and meta.key as one, and
+ * with them the consumer's o.dat when `state` (its plain bytes) is given. */
 enum store_rc meta_write_keyed(struct disk *, const char *dir, const struct hash_key *sum_key,
                                const struct store_keys *, slice context, random_fn, void *random_ctx,
-                               slice json, struct crypt_key *key);
+                               slice json, const slice *state, struct crypt_key *key);
 
 #endif

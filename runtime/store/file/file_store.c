@@ -44,7 +44,7 @@ enum store_rc fs_write_meta(struct file_store *fs, slice meta)
 static enum store_rc write_meta_keyed(struct file_store *fs, slice meta)
 {
     return meta_write_keyed(fs->host.disk, fs->dir, &fs->hash, &fs->keys, fs_name(fs), fs->host.random,
-                            fs->host.random_ctx, meta, &fs->meta_key);
+                            fs->host.random_ctx, meta, NULL, &fs->meta_key);
 }
 
 /* meta.inf exists, or gets written. It is encrypted if and only if there is a key; what is not as configured
