@@ -176,6 +176,11 @@ static void test_bcrypt(void)
         CU_ASSERT_FALSE(login(&f, "u", "secret"));
         CU_ASSERT_FALSE(login(&f, "u", bad[i]));
     }
+    f.cfg.password = SLICE_LIT("$2x$04$abcdefghijklmnopqrstuuztna9lUyBu9CMZg7uFWglG8Y9XCKbG2");
+    CU_ASSERT_FATAL(publish(&f)); /* x would be another function of bytes above 0x7f; Go computes b */
+    CU_ASSERT(login(&f, "u",
+                    "s\xc3\xa9"
+                    "cret\xc3\xbf\xc2\xa3"));
     memset(longest, 'p', sizeof(longest)); /* the hash is of 72 times p */
     f.cfg.password = SLICE_LIT("$2b$04$abcdefghijklmnopqrstuuNt.0ah97gHY3F7JC1Z6EXmQc0bQBhIO");
     CU_ASSERT_FATAL(publish(&f));

@@ -143,6 +143,8 @@ static void test_random(void)
     for (size_t i = 0; i < ENTRIES; i++) {
         if (in[i])
             flip(&f, i);
+        if (f.h.count == 500)
+            check(&f); /* in few pages again */
     }
     check(&f);
     struct dirhash_dir *d = atomic_load(&f.h.dir);
