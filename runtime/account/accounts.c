@@ -421,6 +421,14 @@ const struct accounts_single *accounts_single(const struct accounts *t)
     return &t->single;
 }
 
+bool accounts_moved(const struct accounts *t, slice user, slice nkey, const struct account *bound)
+{
+    if (user.len == 0 && nkey.len == 0)
+        return false;
+    const struct user *u = accounts_user(t, nkey.len > 0 ? nkey : user, nkey.len > 0);
+    return u == NULL || u->account != bound;
+}
+
 bool accounts_has_users(const struct accounts *t)
 {
     return t->user_count > t->nkey_count;

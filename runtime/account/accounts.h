@@ -122,6 +122,12 @@ struct accounts_single {
 };
 const struct accounts_single *accounts_single(const struct accounts *t);
 
+/* After a reload: has a connection to go without a word (close reason "Client Closed")? So when the user or
+ * nkey that its CONNECT named (or that no_auth_user gave it; both empty: it named none) is not in the table,
+ * or in another account than the connection. Otherwise its authentication is run again (accounts-auth,
+ * section 29). */
+bool accounts_moved(const struct accounts *t, slice user, slice nkey, const struct account *bound);
+
 bool accounts_has_users(const struct accounts *t);
 bool accounts_has_nkeys(const struct accounts *t);
 

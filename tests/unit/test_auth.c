@@ -503,6 +503,45 @@ static void test_reload(void)
     teardown(&f);
 }
 
+/* Which connections a reload closes at once: those whose user is gone or lives in another account now. */
+static void test_moved(void)
+{
+    struct user_config users[] = {{.user = SLICE_LIT("u"), .account = SLICE_LIT("A")},
+                                  {.nkey = SLICE_LIT(USER_KEY), .account = SLICE_LIT("A")}};
+    struct account_config accounts[] = {{.name = SLICE_LIT("A"), .limits = {-1, -1, -1, -1}},
+                                        {.name = SLICE_LIT("B"), .limits = {-1, -1, -1, -1}}};
+    struct fixture f;
+    setup(&f);
+    f.cfg.users = users;
+    f.cfg.user_count = 2;
+    f.cfg.accounts = accounts;
+    f.cfg.account_count = 2;
+    CU_ASSERT_FATAL(publish(&f));
+    struct account *a = account_ref(accounts_find(accounts_now(&f.ref), SLICE_LIT("A")));
+    slice u = SLICE_LIT("u"), key = SLICE_LIT(USER_KEY);
+    CU_ASSERT_FATAL(publish(&f)); /* nothing changed */
+    CU_ASSERT_FALSE(accounts_moved(accounts_now(&f.ref), u, SLICE_EMPTY, a));
+    CU_ASSERT_FALSE(accounts_moved(accounts_now(&f.ref), SLICE_EMPTY, key, a));
+    CU_ASSERT_FALSE(accounts_moved(accounts_now(&f.ref), SLICE_EMPTY, SLICE_EMPTY, a));
+    CU_ASSERT(accounts_moved(accounts_now(&f.ref), SLICE_LIT("x"), SLICE_EMPTY, a));
+    CU_ASSERT(accounts_moved(accounts_now(&f.ref), u, SLICE_LIT("x"), a));
+    users[0].account = SLICE_LIT("B");
+    CU_ASSERT_FATAL(publish(&f));
+    CU_ASSERT(accounts_moved(accounts_now(&f.ref), u, SLICE_EMPTY, a));
+    f.cfg.accounts = &accounts[1]; /* the account itself goes, and comes again as another one */
+    f.cfg.account_count = 1;
+    users[1].account = SLICE_LIT("B");
+    CU_ASSERT_FATAL(publish(&f));
+    CU_ASSERT(accounts_moved(accounts_now(&f.ref), SLICE_EMPTY, key, a));
+    f.cfg.accounts = accounts;
+    f.cfg.account_count = 2;
+    users[1].account = SLICE_LIT("A");
+    CU_ASSERT_FATAL(publish(&f));
+    CU_ASSERT(accounts_moved(accounts_now(&f.ref), SLICE_EMPTY, key, a));
+    account_unref(a, &f.r);
+    teardown(&f);
+}
+
 /* covers: AA-34 */
 static void test_error_text(void)
 {
@@ -533,5 +572,6 @@ static const struct unit_test tests[] = {UNIT_TEST(test_open),
                                          UNIT_TEST(test_isolation),
                                          UNIT_TEST(test_only_system_account),
                                          UNIT_TEST(test_reload),
+                                         UNIT_TEST(test_moved),
                                          UNIT_TEST(test_error_text)};
 UNIT_MAIN("auth", tests)
