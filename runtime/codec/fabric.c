@@ -373,6 +373,9 @@ enum codec_rc codec_fabric_next(struct codec_fabric *p, slice *in, struct codec_
     ev->offset = p->line.offset;
     if (p->phase == CODEC_IN_PAYLOAD)
         return next_payload(p, in, ev);
+    if (codec_line_is_new(&p->line))
+        p->begin = p->line.offset;
+    ev->offset = p->begin;
     if (p->phase == CODEC_FAILED) {
         ev->error = p->failure;
         ev->fault = (struct codec_fabric_fault){.rest = SLICE_EMPTY};

@@ -31,6 +31,55 @@ static bool knows(enum codec_fabric_dialect dialect, enum codec_fabric_verb verb
     }
 }
 
+static bool has_any(slice s, const char *bytes)
+{
+    for (; *bytes != '\0'; bytes++) {
+        if (s.len > 0 && memchr(s.ptr, *bytes, s.len) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* An argument, or (empty) none. */
+static bool is_name(slice s)
+{
+    return !has_any(s, " \t\r\n");
+}
+
+/* Text up to the end of the line, whose first byte is whatever is no blank. */
+static bool is_text(slice s)
+{
+    return s.len > 0 && s.ptr[0] != ' ' && s.ptr[0] != '\t' && !has_any(slice_from(s, 1), "\n");
+}
+
+static bool can_msg(const struct codec_fabric_msg *m)
+{
+    return m->subject.len > 0 && is_name(m->subject) && is_name(m->origin) && is_name(m->account) &&
+           is_name(m->reply) && m->has_reply == (m->reply.len > 0) && m->size <= CODEC_MAX_SIZE &&
+           m->hdr_size <= m->size && (!m->payload_complete || m->payload.len == m->size);
+}
+
+static bool can_encode(enum codec_fabric_dialect dialect, const struct codec_fabric_event *e)
+{
+    const struct codec_fabric_interest *i = &e->interest;
+    switch (e->kind) {
+    case CODEC_FABRIC_PAYLOAD:
+        return true;
+    case CODEC_FABRIC_PING:
+    case CODEC_FABRIC_PONG:
+    case CODEC_FABRIC_OK:
+        return knows(dialect, e->verb);
+    case CODEC_FABRIC_SUB:
+    case CODEC_FABRIC_UNSUB:
+        return knows(dialect, e->verb) && i->subject.len > 0 && is_name(i->subject) && is_name(i->origin) &&
+               is_name(i->account) && is_name(i->queue) && i->weight <= CODEC_MAX_SIZE;
+    case CODEC_FABRIC_MSG:
+        return knows(dialect, e->verb) && can_msg(&e->msg);
+    default: /* CONNECT, INFO, -ERR, A+, A-, ignored ones */
+        return knows(dialect, e->verb) && is_text(e->text);
+    }
+}
+
 static void put_word(struct sink *s, slice word)
 {
     if (word.len > 0) {
@@ -113,7 +162,7 @@ static void put_event(struct sink *s, enum codec_fabric_dialect dialect, const s
 size_t codec_fabric_encode(enum codec_fabric_dialect dialect, const struct codec_fabric_event *e,
                            uint8_t *out, size_t cap)
 {
-    if (e->kind != CODEC_FABRIC_PAYLOAD && !knows(dialect, e->verb))
+    if (!can_encode(dialect, e))
         return 0;
     struct sink s = {NULL, 0};
     put_event(&s, dialect, e);

@@ -109,7 +109,7 @@ static struct codec_error drive(struct codec_fabric p, slice all, size_t first, 
 {
     struct codec_fabric_event e;
     struct codec_error none = {0, 0};
-    size_t at = 0, shown = first;
+    size_t at = 0, begin = 0, shown = first;
     out->len = 0;
     out->buf[0] = 0;
     if (bytes != NULL)
@@ -122,6 +122,9 @@ static struct codec_error drive(struct codec_fabric p, slice all, size_t first, 
         enum codec_rc rc = codec_fabric_next(&p, &in, &e);
         at += (size_t)(in.ptr - copy);
         if (rc == CODEC_EVENT) {
+            if (e.kind != CODEC_FABRIC_PAYLOAD)
+                CU_ASSERT_EQUAL(e.offset, begin);
+            begin = at;
             put_event(out, &e);
             if (bytes != NULL)
                 bytes->len += codec_fabric_encode(p.dialect, &e, bytes->buf + bytes->len,
@@ -456,6 +459,14 @@ static void test_encode(void)
                                             .queue_count = 2}};
     n = codec_fabric_encode(CODEC_ROUTE, &e, out, sizeof(out)); /* a line whose payload is sent apart */
     CU_ASSERT(slice_eq_str(slice_make(out, n), "RMSG $G foo | a b 999999999\r\n"));
+    e.msg.subject = SLICE_LIT("a b"); /* would be read back as something else */
+    CU_ASSERT_EQUAL(codec_fabric_encode(CODEC_ROUTE, &e, out, sizeof(out)), 0);
+    e.msg.subject = SLICE_LIT("foo");
+    e.msg.hdr_size = 1000000000;
+    CU_ASSERT_EQUAL(codec_fabric_encode(CODEC_ROUTE, &e, out, sizeof(out)), 0);
+    e = (struct codec_fabric_event){
+        .kind = CODEC_FABRIC_INFO, .verb = CODEC_VERB_INFO, .text = SLICE_LIT("{}\nPING")};
+    CU_ASSERT_EQUAL(codec_fabric_encode(CODEC_ROUTE, &e, out, sizeof(out)), 0);
     e = (struct codec_fabric_event){.kind = CODEC_FABRIC_PAYLOAD, .payload = SLICE_LIT("xyz")};
     n = codec_fabric_encode(CODEC_ROUTE, &e, out, sizeof(out));
     CU_ASSERT(slice_eq_str(slice_make(out, n), "xyz\r\n"));

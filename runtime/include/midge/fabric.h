@@ -148,7 +148,8 @@ struct codec_fabric {
     /* The parser's. */
     enum codec_fabric_dialect dialect;
     enum codec_phase phase;
-    size_t left; /* payload bytes that were neither reported nor taken */
+    size_t left;    /* payload bytes that were neither reported nor taken */
+    uint64_t begin; /* stream offset of the line's first byte, also when its blanks were dropped */
     struct codec_line line;
     struct codec_error failure; /* what every call after an error repeats */
 };
@@ -174,11 +175,12 @@ static inline bool codec_fabric_at_verb(const struct codec_fabric *p)
 /* Takes the first name off a queue list; false at its end. */
 CODEC_API bool codec_fabric_queue_next(slice *queues, slice *queue);
 
-/* The bytes of an event in the dialect, written when they are at most cap. The line is made anew from the
- * event's parts (max_control_line, size_text, hdr_text, weight_text and line are not looked at), then, if
- * payload_complete, the payload and its CRLF; PAYLOAD is the payload and its CRLF. INFO gets no blank before
- * its CRLF: add it to the text where a route or leaf node wants one. A verb that the dialect does not know:
- * 0. */
+/* The bytes of an event in the dialect, written when they are at most cap. 0: it cannot be written (a verb
+ * that the dialect does not know, a name that is empty or holds a blank, a text with a line end). The line is
+ * made anew from the event's parts (max_control_line, size_text, hdr_text, weight_text and line are not
+ * looked at), then, if payload_complete, the payload and its CRLF; PAYLOAD is the payload and its CRLF. INFO
+ * gets no blank before its CRLF: add it to the text where a route or leaf node wants one. A verb that the
+ * dialect does not know: 0. */
 CODEC_API size_t codec_fabric_encode(enum codec_fabric_dialect dialect,
                                      const struct codec_fabric_event *event, uint8_t *out, size_t cap);
 
