@@ -3,7 +3,7 @@
 
 enum codec_ack_kind ack_lex(slice *text)
 {
-    const uint8_t *cur = text->ptr, *end = cur + text->len, *mark = cur;
+    const uint8_t *cur = text->len == 0 ? (const uint8_t *)"" : text->ptr, *end = cur + text->len, *mark = cur;
     enum codec_ack_kind kind;
 
     /*!re2c

@@ -3,7 +3,7 @@
 
 enum duration_term duration_lex(slice *text, slice *number, slice *unit)
 {
-    const uint8_t *cur = text->ptr, *end = cur + text->len, *mark = cur, *begin = cur, *name;
+    const uint8_t *cur = text->len == 0 ? (const uint8_t *)"" : text->ptr, *end = cur + text->len, *mark = cur, *begin = cur, *name;
     enum duration_term term;
 
     /*!re2c
@@ -52,7 +52,7 @@ done:
 
 int64_t size_suffix_lex(slice text)
 {
-    const uint8_t *cur = text.ptr, *end = cur + text.len, *mark = cur;
+    const uint8_t *cur = text.len == 0 ? (const uint8_t *)"" : text.ptr, *end = cur + text.len, *mark = cur;
     int64_t factor = 0;
 
     /*!re2c

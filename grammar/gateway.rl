@@ -13,6 +13,8 @@
 
 enum codec_line_rc codec_gateway_scan(struct codec_line *ln, slice in)
 {
+    if (in.len == 0)
+        return CODEC_LINE_MORE;
     const uint8_t *base = in.ptr, *p = base + ln->pos, *pe = base + in.len;
     size_t argc = ln->argc;
     if (codec_line_is_new(ln)) {

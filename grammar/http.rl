@@ -78,6 +78,8 @@ enum http_line http_line_scan(struct codec_http *ps, enum http_part part, slice 
         [HTTP_PART_HEADER] = http_en_header,   [HTTP_PART_CHUNK] = http_en_chunk,
         [HTTP_PART_CRLF] = http_en_crlf,
     };
+    if (in.len == 0)
+        return HTTP_LINE_MORE;
     const uint8_t *base = in.ptr, *p = base + ps->pos, *pe = base + in.len;
     enum http_line rc = HTTP_LINE_MORE;
     if (ps->pos == 0) {

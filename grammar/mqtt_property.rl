@@ -60,12 +60,15 @@
 
 size_t mqtt_property_read(slice bytes, struct codec_mqtt_property *q, enum codec_mqtt_error *error)
 {
+    *q = (struct codec_mqtt_property){.id = 0};
+    *error = CODEC_MQTT_TRUNCATED;
+    if (bytes.len == 0)
+        return 0;
     const uint8_t *p = bytes.ptr, *pe = p + bytes.len;
     size_t len = 0;
     unsigned shift = 0;
     int cs = mqtt_property_start;
-    *q = (struct codec_mqtt_property){.id = bytes.len > 0 ? *p : 0};
-    *error = CODEC_MQTT_TRUNCATED;
+    q->id = *p;
     %% write exec;
     if (q->value != CODEC_MQTT_PAIR)
         q->pair = SLICE_EMPTY;

@@ -4,7 +4,7 @@
 
 enum pull_token pull_lex(slice *text, slice *value)
 {
-    const uint8_t *cur = text->ptr, *end = cur + text->len, *mark = cur, *begin;
+    const uint8_t *cur = text->len == 0 ? (const uint8_t *)"" : text->ptr, *end = cur + text->len, *mark = cur, *begin;
     enum pull_token token;
 
 skip:

@@ -18,6 +18,8 @@
 
 bool utf8_valid(slice text)
 {
+    if (text.len == 0)
+        return true;
     const uint8_t *p = text.ptr, *pe = p + text.len;
     int cs = utf8_start;
     p += utf8_ascii_prefix(text);

@@ -52,11 +52,18 @@ static bool is_text(slice s)
     return s.len > 0 && s.ptr[0] != ' ' && s.ptr[0] != '\t' && !has_any(slice_from(s, 1), "\n");
 }
 
-static bool can_msg(const struct codec_fabric_msg *m)
+static bool has_header_size(enum codec_fabric_dialect dialect, enum codec_fabric_verb verb)
 {
-    return m->subject.len > 0 && is_name(m->subject) && is_name(m->origin) && is_name(m->account) &&
-           is_name(m->reply) && m->has_reply == (m->reply.len > 0) && m->size <= CODEC_MAX_SIZE &&
-           m->hdr_size <= m->size && (!m->payload_complete || m->payload.len == m->size);
+    return verb == CODEC_VERB_HMSG || (dialect == CODEC_ROUTE && verb == CODEC_VERB_LMSG);
+}
+
+/* Forms without a header size have no headers. */
+static bool can_msg(const struct codec_fabric_msg *m, bool has_hdr)
+{
+    return (has_hdr || m->hdr_size == 0) && m->subject.len > 0 && is_name(m->subject) && is_name(m->origin) &&
+           is_name(m->account) && is_name(m->reply) && m->has_reply == (m->reply.len > 0) &&
+           m->size <= CODEC_MAX_SIZE && m->hdr_size <= m->size &&
+           (!m->payload_complete || m->payload.len == m->size);
 }
 
 static bool can_encode(enum codec_fabric_dialect dialect, const struct codec_fabric_event *e)
@@ -74,7 +81,7 @@ static bool can_encode(enum codec_fabric_dialect dialect, const struct codec_fab
         return knows(dialect, e->verb) && i->subject.len > 0 && is_name(i->subject) && is_name(i->origin) &&
                is_name(i->account) && is_name(i->queue) && i->weight <= CODEC_MAX_SIZE;
     case CODEC_FABRIC_MSG:
-        return knows(dialect, e->verb) && can_msg(&e->msg);
+        return knows(dialect, e->verb) && can_msg(&e->msg, has_header_size(dialect, e->verb));
     default: /* CONNECT, INFO, -ERR, A+, A-, ignored ones */
         return knows(dialect, e->verb) && is_text(e->text);
     }
@@ -125,7 +132,7 @@ static void put_msg(struct sink *s, enum codec_fabric_dialect dialect, const str
     } else {
         put_word(s, m->reply);
     }
-    if (e->verb == CODEC_VERB_HMSG || (dialect == CODEC_ROUTE && e->verb == CODEC_VERB_LMSG))
+    if (has_header_size(dialect, e->verb))
         put_size(s, m->hdr_size);
     put_size(s, m->size);
 }

@@ -374,8 +374,41 @@ static void put_event(struct sink *s, const struct codec_http_event *e, bool chu
     }
 }
 
+/* Text without control characters; a word has no blanks either and is not empty. */
+static bool is_text(slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if ((s.ptr[i] < 0x20 && s.ptr[i] != '\t') || s.ptr[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static bool is_word(slice s)
+{
+    return s.len > 0 && is_text(s) && memchr(s.ptr, ' ', s.len) == NULL && memchr(s.ptr, '\t', s.len) == NULL;
+}
+
+static bool can_encode(const struct codec_http_event *e)
+{
+    switch (e->kind) {
+    case CODEC_HTTP_REQUEST:
+        return is_word(e->start.method) && is_word(e->start.target);
+    case CODEC_HTTP_RESPONSE:
+        return is_text(e->start.reason) && e->start.status <= 999;
+    case CODEC_HTTP_HEADER:
+    case CODEC_HTTP_TRAILER:
+        return is_word(e->header.name) && memchr(e->header.name.ptr, ':', e->header.name.len) == NULL &&
+               is_text(e->header.value);
+    default:
+        return true;
+    }
+}
+
 size_t codec_http_encode(const struct codec_http_event *e, bool chunked, uint8_t *out, size_t cap)
 {
+    if (!can_encode(e))
+        return 0;
     struct sink s = {NULL, 0};
     put_event(&s, e, chunked);
     if (s.len > cap || s.len == 0)

@@ -122,17 +122,20 @@ static uint8_t first_byte(const struct codec_mqtt_event *e)
     return (uint8_t)((unsigned)e->type << 4 | flags);
 }
 
-/* Counted fields have two bytes of length. */
+/* What the bytes cannot say: counted fields have two bytes of length, a QoS two bits, versions are 4 and 5.
+ */
 static bool fields_fit(const struct codec_mqtt_event *e)
 {
     const struct codec_mqtt_connect *c = &e->connect;
+    const struct codec_mqtt_publish *p = &e->publish;
     switch (e->type) {
     case CODEC_MQTT_CONNECT:
-        return c->client_id.len <= UINT16_MAX && c->will_topic.len <= UINT16_MAX &&
-               c->will_payload.len <= UINT16_MAX && c->user_name.len <= UINT16_MAX &&
-               c->password.len <= UINT16_MAX;
+        return (c->level == 4 || c->level == 5) && c->will_qos <= 2 && c->client_id.len <= UINT16_MAX &&
+               c->will_topic.len <= UINT16_MAX && c->will_payload.len <= UINT16_MAX &&
+               c->user_name.len <= UINT16_MAX && c->password.len <= UINT16_MAX;
     case CODEC_MQTT_PUBLISH:
-        return e->publish.topic.len <= UINT16_MAX;
+        return p->qos <= 2 && p->topic.len <= UINT16_MAX &&
+               (!p->payload_complete || p->payload.len == p->size);
     default:
         return e->type >= CODEC_MQTT_CONNECT && e->type <= CODEC_MQTT_AUTH;
     }
@@ -149,7 +152,7 @@ size_t codec_mqtt_encode(const struct codec_mqtt_event *e, uint8_t *out, size_t 
 {
     if (e->type == CODEC_MQTT_PAYLOAD)
         return encode_payload(e->payload, out, cap);
-    if (!fields_fit(e))
+    if (!fields_fit(e) || (e->type != CODEC_MQTT_CONNECT && e->version != 4 && e->version != 5))
         return 0;
     struct sink s = {NULL, 0};
     put_body(&s, e);

@@ -233,6 +233,8 @@ static size_t encode_v2(const struct codec_proxy_event *e, uint8_t *out, size_t 
 
 size_t codec_proxy_encode(const struct codec_proxy_event *e, uint8_t *out, size_t cap)
 {
+    if (e->family > CODEC_PROXY_IPV6)
+        return 0;
     switch (e->version) {
     case CODEC_PROXY_V1:
         return encode_v1(e, out, cap);

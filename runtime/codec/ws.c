@@ -119,6 +119,8 @@ enum codec_rc codec_ws_next(struct codec_ws *ps, slice *in, struct codec_ws_even
         e->offset = ps->offset;
         return take_payload(ps, in, e);
     }
+    if (in->len == 0)
+        return CODEC_MORE;
     if (ps->seen == 0)
         ps->frame = (struct codec_ws_event){.length = 0};
     if (!ps->head_complete) {
@@ -162,7 +164,7 @@ size_t codec_ws_encode_head(const struct codec_ws_event *e, uint8_t *out, size_t
 {
     size_t ext = e->length <= 125 ? 0 : e->length <= UINT16_MAX ? 2 : 8;
     size_t n = 2 + ext + (e->masked ? 4 : 0);
-    if (e->length > INT64_MAX)
+    if (e->length > INT64_MAX || (is_control(e->opcode) && e->length > CODEC_WS_CONTROL_MAX))
         return 0;
     if (n > cap)
         return n;
