@@ -605,6 +605,8 @@ static bool conn_word(struct play *p, struct io_conn *conn)
         return conn_close(p, conn);
     if (play_is(p, 1, "flush"))
         return flush(p, conn);
+    if (play_is(p, 1, "answers"))
+        return conn->answers = true;
     if (play_is(p, 1, "read-info"))
         return read_info(p, conn);
     if (play_is(p, 1, "starttls"))
