@@ -90,15 +90,17 @@ static uint64_t lowest_online(struct epoch_domain *d)
     return low;
 }
 
+/* Stamps what was retired since the last time. When the ring is full it joins the newest batch, whose stamp
+ * grows with it: that only keeps the older part of it a little longer. */
 static void stamp_fresh(struct epoch_reader *r)
 {
-    if (r->fresh.head == NULL || r->used == EPOCH_BATCHES)
+    if (r->fresh.head == NULL)
         return;
-    struct epoch_batch *b = &r->batch[(r->first + r->used) % EPOCH_BATCHES];
-    b->list = r->fresh;
+    if (r->used < EPOCH_BATCHES)
+        r->used++;
+    struct epoch_batch *b = &r->batch[(r->first + r->used - 1) % EPOCH_BATCHES];
+    list_append(&b->list, &r->fresh);
     b->stamp = atomic_fetch_add(&r->domain->counter, 1);
-    r->fresh = (struct epoch_list){NULL, NULL, 0};
-    r->used++;
 }
 
 size_t epoch_collect(struct epoch_reader *r, size_t budget)

@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 enum {
-    EPOCH_BATCHES = 8,          /* stamped batches that a record keeps; later garbage joins the next one */
+    EPOCH_BATCHES = 8,          /* stamped batches that a record keeps; later garbage joins the newest */
     EPOCH_BACKLOG_HIGH = 65536, /* objects of one record above which its owner should pause making more */
     EPOCH_COLLECT_TURN = 1024,  /* a good budget for one turn of a loop */
 };

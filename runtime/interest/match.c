@@ -26,10 +26,15 @@ struct cached {
     struct tree_node *nodes[]; /* then the subject */
 };
 
-/* A slot with a hash alone remembers that the subject was seen once. */
-struct cache_slot {
-    uint64_t hash;
-    struct cached *cached;
+/* The places among which a subject may stand; and the keys that were seen here last without being cached. */
+struct cache_set {
+    struct {
+        uint64_t key;
+        struct cached *list; /* NULL: free */
+    } way[WAYS];
+    uint32_t seen[WAYS];
+    uint8_t next_seen;
+    uint8_t next_victim;
 };
 
 /* Members for a group out of one word. */
@@ -58,7 +63,7 @@ struct sublist_scratch {
     uint32_t *index; /* hash table of groups, index + 1 */
     uint32_t index_cap;
     struct sublist_result own; /* of sublist_has_interest */
-    struct cache_slot cache[SUBLIST_CACHE_ENTRIES];
+    struct cache_set cache[SUBLIST_CACHE_ENTRIES / WAYS];
 };
 
 struct sublist_scratch *sublist_scratch_new(unsigned slot)
@@ -75,7 +80,7 @@ void sublist_scratch_free(struct sublist_scratch *sc)
     if (sc == NULL)
         return;
     for (size_t i = 0; i < SUBLIST_CACHE_ENTRIES; i++)
-        free(sc->cache[i].cached);
+        free(sc->cache[i / WAYS].way[i % WAYS].list);
     tree_walk_free(&sc->walk);
     sublist_result_free(&sc->own);
     free(sc->words);
@@ -136,57 +141,55 @@ static bool cached_good(const struct cached *c, const struct sublist *sl)
            c->any_gen == atomic_load_explicit(&sl->any_gen, memory_order_acquire);
 }
 
-static struct cache_slot *cache_set(struct sublist_scratch *sc, uint64_t key)
+static struct cache_set *cache_set(struct sublist_scratch *sc, uint64_t key)
 {
-    return &sc->cache[(key >> 32) % (SUBLIST_CACHE_ENTRIES / WAYS) * WAYS];
+    return &sc->cache[(key >> 32) % (SUBLIST_CACHE_ENTRIES / WAYS)];
 }
 
-/* The slot that has this key, NULL when none has. */
-static struct cache_slot *cache_find(struct sublist_scratch *sc, uint64_t key)
+/* The list of this key, NULL when it is not cached. */
+static struct cached **cache_find(struct cache_set *set, uint64_t key)
 {
-    struct cache_slot *set = cache_set(sc, key);
     for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].hash == key)
-            return &set[i];
+        if (set->way[i].key == key && set->way[i].list != NULL)
+            return &set->way[i].list;
     }
     return NULL;
 }
 
-/* Remember that the subject was asked for. The newest seen pushes out the first slot that has no list, or
- * by chance of its hash one that has. */
-static void cache_note(struct sublist_scratch *sc, uint64_t key)
+/* A place for a subject that was not cached: when it is seen for the second time in a while. NULL else:
+ * one-shot subjects push nothing out. */
+static struct cached **cache_admit(struct cache_set *set, uint64_t key)
 {
-    struct cache_slot *set = cache_set(sc, key), *slot = NULL;
-    for (unsigned i = 0; i < WAYS && slot == NULL; i++) {
-        if (set[i].cached == NULL)
-            slot = &set[i];
+    unsigned i = 0;
+    while (i < WAYS && set->seen[i] != (uint32_t)key)
+        i++;
+    if (i == WAYS) {
+        set->seen[set->next_seen++ % WAYS] = (uint32_t)key;
+        return NULL;
     }
-    if (slot == NULL) {
-        slot = &set[key % WAYS];
-        free(slot->cached);
-        slot->cached = NULL;
-        add_relaxed(&sc->cached, UINT64_MAX);
+    set->seen[i] = 0;
+    for (i = 0; i < WAYS && set->way[i].list != NULL; i++) {
     }
-    slot->hash = key;
+    if (i == WAYS)
+        i = set->next_victim++ % WAYS;
+    set->way[i].key = key;
+    return &set->way[i].list;
 }
 
-/* Fills the slot with the list that the walk found. Without memory it stays as it was before. */
-static void cache_fill(struct sublist_scratch *sc, struct cache_slot *slot, const struct cached *head,
+/* Puts the list that the walk found into its place. Without memory what was there goes. */
+static void cache_fill(struct sublist_scratch *sc, struct cached **place, const struct cached *head,
                        slice subject)
 {
     size_t count = sc->walk.found_count;
-    if (count > CACHED_PATTERNS_MAX || subject.len > CACHED_SUBJECT_MAX)
-        return;
     uint32_t room = (uint32_t)(count * sizeof(struct tree_node *) + subject.len);
-    struct cached *c = slot->cached;
+    struct cached *c = *place;
     if (c == NULL || c->room < room) {
-        c = malloc(sizeof(*c) + room);
+        add_relaxed(&sc->cached, c == NULL ? 0 : UINT64_MAX);
+        free(c);
+        *place = c = malloc(sizeof(*c) + room);
         if (c == NULL)
             return;
-        if (slot->cached == NULL)
-            add_relaxed(&sc->cached, 1);
-        free(slot->cached);
-        slot->cached = c;
+        add_relaxed(&sc->cached, 1);
         c->room = room;
     }
     room = c->room;
@@ -215,8 +218,8 @@ static bool has_empty_token(slice s)
 static int match_patterns(struct sublist *sl, slice subject, uint64_t hash, struct sublist_scratch *sc)
 {
     uint64_t key = hash ^ sl->id;
-    struct cache_slot *slot = cache_find(sc, key);
-    struct cached *c = slot == NULL ? NULL : slot->cached;
+    struct cache_set *set = cache_set(sc, key);
+    struct cached **place = cache_find(set, key), *c = place == NULL ? NULL : *place;
     if (c != NULL && c->list_id == sl->id && slice_eq(cached_subject(c), subject) && cached_good(c, sl)) {
         for (uint32_t i = 0; i < c->count; i++) {
             if (!push_word(sc, atomic_load_explicit(&c->nodes[i]->word, memory_order_acquire)))
@@ -235,10 +238,12 @@ static int match_patterns(struct sublist *sl, slice subject, uint64_t hash, stru
         if (!push_word(sc, atomic_load_explicit(&sc->walk.found[i]->word, memory_order_acquire)))
             return -ENOMEM;
     }
-    if (slot != NULL)
-        cache_fill(sc, slot, &head, subject);
-    else
-        cache_note(sc, key);
+    if (sc->walk.found_count > CACHED_PATTERNS_MAX || subject.len > CACHED_SUBJECT_MAX)
+        return 0;
+    if (place == NULL)
+        place = cache_admit(set, key);
+    if (place != NULL)
+        cache_fill(sc, place, &head, subject);
     return 0;
 }
 

@@ -503,6 +503,78 @@ static void test_reload(void)
     teardown(&f);
 }
 
+/* Loops that log in and bind while reloads add and remove an account: for the sanitizers. */
+enum { LOOPS = 3, RELOADS = 300 };
+
+struct race {
+    struct fixture *f;
+    atomic_bool stop;
+    atomic_int logins;
+};
+
+static void *race_main(void *arg)
+{
+    struct race *race = arg;
+    struct fixture *f = race->f;
+    struct epoch_reader r;
+    struct auth *a = malloc(sizeof(*a));
+    struct auth_request req = {.user = SLICE_LIT("u"), .connection_type = ACCOUNT_CONN_STANDARD};
+    epoch_reader_join(&r, &f->d);
+    while (!atomic_load(&race->stop)) {
+        epoch_enter(&r);
+        if (auth_begin(a, accounts_now(&f->ref), &req, &r) == AUTH_OK) {
+            bool bound = account_bind(a->account);
+            account_unref(a->account, &r);
+            epoch_leave(&r);
+            epoch_enter(&r); /* turns later ... */
+            atomic_fetch_add(&race->logins,
+                             bound && permissions_publish(a->permissions, NULL, SLICE_LIT("foo")));
+            if (bound)
+                account_unbind(a->account, &r);
+            permissions_unref(a->permissions);
+        }
+        epoch_leave(&r);
+        epoch_collect(&r, EPOCH_COLLECT_TURN);
+    }
+    epoch_reader_leave(&r);
+    free(a);
+    return NULL;
+}
+
+static void test_reload_race(void)
+{
+    struct permission_entry foo = {.subject = SLICE_LIT("foo")};
+    struct permissions_config perms = {.publish = {.allow = {&foo, 1}}};
+    struct user_config user = {.user = SLICE_LIT("u"), .account = SLICE_LIT("A"), .permissions = &perms};
+    struct account_config account = {.name = SLICE_LIT("A"), .limits = {-1, -1, -1, -1}};
+    struct fixture f;
+    struct race race = {.f = &f};
+    pthread_t t[LOOPS];
+    setup(&f);
+    f.cfg.users = &user;
+    f.cfg.accounts = &account;
+    f.cfg.authorization_block = true;
+    f.cfg.user = SLICE_LIT("other"); /* so that nobody comes in without the user */
+    f.cfg.user_count = f.cfg.account_count = 1;
+    CU_ASSERT_FATAL(publish(&f));
+    epoch_leave(&f.r);
+    for (int i = 0; i < LOOPS; i++)
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&t[i], NULL, race_main, &race), 0);
+    for (int i = 0; i < RELOADS || atomic_load(&race.logins) == 0; i++) {
+        f.cfg.user_count = f.cfg.account_count = i % 3 == 0 ? 0 : 1;
+        epoch_enter(&f.r);
+        CU_ASSERT(publish(&f));
+        epoch_leave(&f.r);
+        epoch_collect(&f.r, SIZE_MAX);
+    }
+    atomic_store(&race.stop, true);
+    for (int i = 0; i < LOOPS; i++)
+        pthread_join(t[i], NULL);
+    CU_ASSERT(atomic_load(&race.logins) > 0);
+    epoch_enter(&f.r);
+    teardown(&f);
+}
+
 /* Which connections a reload closes at once: those whose user is gone or lives in another account now. */
 static void test_moved(void)
 {
@@ -572,6 +644,7 @@ static const struct unit_test tests[] = {UNIT_TEST(test_open),
                                          UNIT_TEST(test_isolation),
                                          UNIT_TEST(test_only_system_account),
                                          UNIT_TEST(test_reload),
+                                         UNIT_TEST(test_reload_race),
                                          UNIT_TEST(test_moved),
                                          UNIT_TEST(test_error_text)};
 UNIT_MAIN("auth", tests)

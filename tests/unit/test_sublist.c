@@ -484,6 +484,31 @@ static void test_cache_bounded(void)
     teardown(&f);
 }
 
+/* Subjects that are seen once push out none that are seen often. */
+static void test_cache_one_shot(void)
+{
+    enum { HOT = SUBLIST_CACHE_ENTRIES / 4 };
+    struct fixture f;
+    char subject[32];
+    setup(&f, 3);
+    add(&f, ">", "");
+    for (int i = 0; i < 3 * HOT; i++) {
+        snprintf(subject, sizeof(subject), "hot.%d", i % HOT);
+        match(&f, subject);
+    }
+    for (int i = 0; i < 100 * HOT; i++) {
+        snprintf(subject, sizeof(subject), "_INBOX.%d", i);
+        match(&f, subject);
+    }
+    uint64_t before = hits(&f);
+    for (int i = 0; i < HOT; i++) {
+        snprintf(subject, sizeof(subject), "hot.%d", i);
+        match(&f, subject);
+    }
+    CU_ASSERT(hits(&f) - before > HOT * 9 / 10); /* a few shared a full set from the beginning */
+    teardown(&f);
+}
+
 /* Two accounts share a scratch and a subject. */
 static void test_cache_accounts(void)
 {
@@ -812,6 +837,7 @@ static const struct unit_test tests[] = {UNIT_TEST(test_rules),
                                          UNIT_TEST(test_cache_validity),
                                          UNIT_TEST(test_cache_bounded),
                                          UNIT_TEST(test_cache_accounts),
+                                         UNIT_TEST(test_cache_one_shot),
                                          UNIT_TEST(test_cache_collision),
                                          UNIT_TEST(test_reverse),
                                          UNIT_TEST(test_scan_under_change),
