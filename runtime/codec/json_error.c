@@ -99,7 +99,8 @@ static void put_got(struct codec_out *out, const struct codec_json_error *e, sli
         break;
     case CODEC_JSON_NUMBER:
         put(out, "number");
-        if (e->field != NULL && is_number(e->field)) {
+        if (e->field != NULL &&
+            (is_number(e->field) || (e->element && e->field->type == CODEC_JSON_T_BYTES))) {
             put(out, " ");
             put_token(out, e, text);
         }
@@ -133,7 +134,8 @@ static void put_type(struct codec_out *out, const struct codec_json_error *e, sl
     put(out, e->path);
     put(out, " of type ");
     put(out, e->want);
-    if (e->field != NULL && e->field->type == CODEC_JSON_T_BYTES && e->got == CODEC_JSON_STRING) {
+    if (e->field != NULL && !e->element && e->field->type == CODEC_JSON_T_BYTES &&
+        e->got == CODEC_JSON_STRING) {
         char place[64];
         snprintf(place, sizeof(place), ": illegal base64 data at input byte %zu", e->base64_at);
         put(out, place);

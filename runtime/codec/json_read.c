@@ -224,6 +224,38 @@ static void read_strings(struct reader *r, const struct codec_json_field *field,
     *into = (struct codec_json_strings){items, n};
 }
 
+/* Bytes may also come as an array of numbers. */
+static bool store_byte(const struct codec_json_token *tok, enum codec_json_event event, uint8_t *byte)
+{
+    uint64_t v = 0;
+    if (event != CODEC_JSON_NULL &&
+        (event != CODEC_JSON_NUMBER || !codec_json_uint64(tok, &v) || v > UINT8_MAX))
+        return false;
+    *byte = (uint8_t)v;
+    return true;
+}
+
+static void read_byte_array(struct reader *r, const struct codec_json_field *field, slice *into)
+{
+    size_t count = count_elements(&r->p), n = 0;
+    uint8_t *bytes = take(r, count, 1, field);
+    for (next(r); r->event != CODEC_JSON_ARRAY_END && r->event != CODEC_JSON_BAD; next(r)) {
+        uint8_t byte = 0;
+        if (!store_byte(&r->tok, r->event, &byte)) {
+            if (misfit(r, CODEC_JSON_E_TYPE, field, "uint8")) {
+                r->error->element = true;
+                path_add_index(r->error, n);
+            }
+            skip(r);
+            if (r->event == CODEC_JSON_BAD)
+                return;
+        }
+        if (bytes != NULL && n < count)
+            bytes[n++] = byte;
+    }
+    *into = slice_make(bytes, n);
+}
+
 static void read_map(struct reader *r, const struct codec_json_field *field, struct codec_json_map *into)
 {
     size_t count = count_elements(&r->p), size = sizeof(struct codec_json_pair);
@@ -384,6 +416,8 @@ static void read_member(struct reader *r, const struct codec_json_field *field, 
         read_text(r, field, member);
     else if (field->type == CODEC_JSON_T_STRINGS && r->event == CODEC_JSON_ARRAY)
         read_strings(r, field, (struct codec_json_strings *)(void *)member);
+    else if (field->type == CODEC_JSON_T_BYTES && r->event == CODEC_JSON_ARRAY)
+        read_byte_array(r, field, (slice *)(void *)member);
     else if (field->type == CODEC_JSON_T_MAP && r->event == CODEC_JSON_OBJECT)
         read_map(r, field, (struct codec_json_map *)(void *)member);
     else if (field->type == CODEC_JSON_T_OBJECT && r->event == CODEC_JSON_OBJECT)

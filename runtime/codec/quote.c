@@ -58,16 +58,14 @@ void codec_quote_char(struct codec_out *out, slice bytes)
     codec_out_byte(out, '\'');
 }
 
-/* No control characters but tab, no back quote, nothing that is not UTF-8, no byte order mark. */
+/* Visible characters only, and no back quote. */
 static bool can_backquote(slice s)
 {
     for (size_t i = 0; i < s.len;) {
         uint32_t rune;
-        size_t n = utf8_decode(slice_from(s, i), &rune);
-        bool control = rune < 0x20 && rune != '\t';
-        if (control || rune == '`' || rune == 0x7f || rune == 0xfeff || (rune == UTF8_REPLACEMENT && n == 1))
+        i += utf8_decode(slice_from(s, i), &rune);
+        if (rune == ' ' || rune == '`' || rune == UTF8_REPLACEMENT || !utf8_printable(rune))
             return false;
-        i += n;
     }
     return true;
 }

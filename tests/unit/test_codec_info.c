@@ -106,6 +106,15 @@ static void test_info_refused(void)
     CU_ASSERT_TRUE(codec_info_read(&info, SLICE_LIT("{\"gateway_cmd_payload\":null,\"max_payload\":-1}"),
                                    &arena, &error));
     CU_ASSERT_EQUAL(info.max_payload, -1);
+    CU_ASSERT_TRUE(
+        codec_info_read(&info, SLICE_LIT("{\"gateway_cmd_payload\":[74,null,255]}"), &arena, &error));
+    CU_ASSERT(slice_eq(info.gateway_cmd_payload, SLICE_LIT("J\0\xff")));
+    refuse_info("{\"gateway_cmd_payload\":[1,300]}",
+                "json: cannot unmarshal number 300 into Info.gateway_cmd_payload.1 of type uint8");
+    refuse_info("{\"gateway_cmd_payload\":[[]]}",
+                "json: cannot unmarshal array into Info.gateway_cmd_payload.0 of type uint8");
+    refuse_info("{\"gateway_cmd_payload\":[1 2]}", "invalid character '2' after array element");
+    refuse_info("{\"gateway_cmd_payload\":[{\"a\"}]}", "invalid character '}' after object key");
     refuse_info("[]", "json: cannot unmarshal array into Go value of type server.Info");
     refuse_info("{\"port\":\"x\"}",
                 "json: cannot unmarshal string into Go struct field Info.port of type int");

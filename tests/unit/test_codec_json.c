@@ -221,6 +221,9 @@ static void test_syntax_errors(void)
     REFUSE("{\"x\":\"a\\u12g4\"}", "invalid escape sequence `\\u12g4` in string");
     REFUSE("{\"x\":\"\\u12\"}", "invalid escape sequence `\\u12\"}` in string");
     REFUSE("{\"x\":\"\\\xc3\xa4\"}", "invalid escape sequence \"\\\\\\xc3\" in string");
+    REFUSE("{\"x\":\"\\u00e\t\"}", "invalid escape sequence \"\\\\u00e\\t\" in string");
+    REFUSE("{\"x\":\"\\u 00e\"}", "invalid escape sequence \"\\\\u 00e\" in string");
+    REFUSE("{\"x\":\"\\`\"}", "invalid escape sequence \"\\\\`\" in string");
     REFUSE("{\"x\":\"\\\x01\"}", "invalid escape sequence \"\\\\\\x01\" in string");
     REFUSE("{\"x\":\"\\ud800\\udc0\"}", "invalid escape sequence `\\udc0\"` in string");
     REFUSE("{\"u8\":01}", "invalid character '1' after object key:value pair");
