@@ -147,6 +147,7 @@ static void set_defaults(struct opt_reader *r)
         o->host = arena_copy(r->arena, SLICE_LIT("0.0.0.0"));
     o->port = o->port == 0 ? 4222 : o->port;
     default_number(&o->max_connections, 65536);
+    o->max_connections_given = o->max_connections;
     o->max_connections = o->max_connections < 0 ? 0 : o->max_connections;
     default_number(&o->max_pending, INT64_C(64) << 20);
     o->max_control_line = o->max_control_line == 0 ? 4096 : o->max_control_line;

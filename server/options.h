@@ -59,6 +59,7 @@ struct opt_tls {
     slice ciphers; /* TLS 1.2 suites in OpenSSL's notation, in order of preference; empty: its default */
     slice curves;  /* groups in OpenSSL's notation; empty: its default */
     struct opt_list pinned; /* lower-case hex SHA-256 of SubjectPublicKeyInfo; none: any */
+    uint8_t content[32];    /* SHA-256 over the files, so that a reload sees what changed in them */
     int64_t rate_limit;     /* connection_rate_limit: handshakes a second, 0: no limit */
 };
 
@@ -83,14 +84,14 @@ struct options {
     slice client_advertise; /* host[:port] */
 
     /* limits */
-    int64_t
-        max_connections; /* 65536; 0 (in the file: 0 or negative): every connection is refused, as in Go */
-    int64_t max_subscriptions;  /* a connection; 0: unlimited */
-    int max_sub_tokens;         /* 0: unlimited */
-    int32_t max_control_line;   /* 4096 */
-    int32_t max_payload;        /* 1 MiB; -1: unlimited */
-    int64_t max_pending;        /* 64 MiB */
-    int64_t max_traced_msg_len; /* 0: unlimited */
+    int64_t max_connections;       /* 65536; 0 (0 or less in the file): all are refused, as in Go */
+    int64_t max_connections_given; /* the same as the file has it, for the text of a reload */
+    int64_t max_subscriptions;     /* a connection; 0: unlimited */
+    int max_sub_tokens;            /* 0: unlimited */
+    int32_t max_control_line;      /* 4096 */
+    int32_t max_payload;           /* 1 MiB; -1: unlimited */
+    int64_t max_pending;           /* 64 MiB */
+    int64_t max_traced_msg_len;    /* 0: unlimited */
 
     /* behaviour of connections */
     int64_t ping_interval_ns;  /* 2 minutes */
@@ -145,6 +146,10 @@ void options_free(struct options *o);
 /* Go's checks over several options, made at start and at reload but not by -t: NULL, or the text (which lives
  * as long as the options) of the first that fails. */
 const char *options_check(const struct options *o);
+
+/* client_advertise taken apart: "host", "host:port" or "[v6]:port"; port 0, -1 or none is default_port. The
+ * host points into the options. NULL, or what Go says is wrong with it, in the arena of the options. */
+const char *options_advertise(const struct options *o, int default_port, slice *host, int *port);
 
 /* True when clients must authenticate. */
 bool options_auth_required(const struct options *o);

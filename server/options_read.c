@@ -1,8 +1,7 @@
 #include "server/options_read.h"
-#include "base/duration.h"
 #include "base/float_text.h"
 #include <inttypes.h>
-#include <midge/memory.h>
+#include <midge/duration.h>
 #include <midge/quote.h>
 #include <stdio.h>
 
@@ -158,13 +157,13 @@ static slice quote_bytes(struct opt_reader *r, slice s)
 const char *opt_duration_error(struct opt_reader *r, slice text, int64_t *ns)
 {
     slice unit = SLICE_EMPTY, quoted = SLICE_EMPTY, whole = SLICE_EMPTY;
-    enum duration_error e = duration_parse(text, ns, &unit);
-    if (e == DURATION_OK)
+    enum codec_duration_error e = codec_duration_read(text, ns, &unit);
+    if (e == CODEC_DURATION_OK)
         return NULL;
     quoted = quote_bytes(r, text);
-    if (e == DURATION_INVALID) {
+    if (e == CODEC_DURATION_INVALID) {
         whole = arena_printf(r->report->arena, "time: invalid duration %.*s", OPT_S(quoted));
-    } else if (e == DURATION_NO_UNIT) {
+    } else if (e == CODEC_DURATION_MISSING_UNIT) {
         whole = arena_printf(r->report->arena, "time: missing unit in duration %.*s", OPT_S(quoted));
     } else {
         slice name = quote_bytes(r, unit);

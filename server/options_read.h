@@ -119,8 +119,9 @@ slice opt_digest(const struct cfg_value *root, struct arena *arena);
 void opt_read_server(struct opt_reader *r, const struct cfg_map *root);
 /* tls: NULL after an error. */
 const struct opt_tls *opt_read_tls(struct opt_reader *r, const struct cfg_value *v);
-/* Certificates and keys load and match, the CA file has certificates: NULL, or Go's text. */
-const char *opt_check_tls_files(struct opt_reader *r, const struct opt_tls *tls, bool from_list);
+/* Certificates and keys load and match, the CA file has certificates: NULL, or Go's text. Sets tls->content.
+ */
+const char *opt_check_tls_files(struct opt_reader *r, struct opt_tls *tls, bool from_list);
 bool opt_read_authorization(struct opt_reader *r, void *into, const struct cfg_entry *e);
 bool opt_read_accounts(struct opt_reader *r, void *into, const struct cfg_entry *e);
 

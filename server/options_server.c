@@ -1,9 +1,6 @@
 /* The keys of the file's top level. */
-#include "base/duration.h"
 #include "server/options_read.h"
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <midge/duration.h>
 
 /* ---- host and port ----------------------------------------------------------------------------------------
  */
@@ -173,16 +170,17 @@ static bool read_duration_string(struct opt_reader *r, const struct cfg_entry *e
 
 static bool set_lame_duck_duration(struct opt_reader *r, void *into, const struct cfg_entry *e)
 {
-    char text[DURATION_TEXT_MAX];
+    char text[CODEC_DURATION_TEXT];
     int64_t ns;
     bool stop;
     if (!read_duration_string(r, e, "lame_duck_duration", &ns, &stop))
         return !stop;
-    if (ns < INT64_C(30000000000))
-        opt_error(r, e->value, "invalid lame_duck_duration of %s, minimum is 30 seconds",
-                  duration_text(ns, text));
-    else
+    if (ns >= INT64_C(30000000000)) {
         ((struct options *)into)->lame_duck_duration_ns = ns;
+        return true;
+    }
+    codec_duration_text(ns, text);
+    opt_error(r, e->value, "invalid lame_duck_duration of %s, minimum is 30 seconds", text);
     return true;
 }
 

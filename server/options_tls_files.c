@@ -4,6 +4,7 @@
 #include "server/options_read.h"
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -26,6 +27,14 @@ static const char *load(struct opt_reader *r, slice path, slice *out)
     slice s = arena_printf(r->report->arena, "%s %.*s: %s", opened ? "read" : "open", OPT_S(path),
                            errtext(rc, why));
     return s.ptr == NULL ? "out of memory" : (const char *)s.ptr;
+}
+
+/* Its length first, so that bytes cannot wander from one file to the next. */
+static void add_content(EVP_MD_CTX *content, slice file)
+{
+    uint64_t len = file.len;
+    EVP_DigestUpdate(content, &len, sizeof len);
+    EVP_DigestUpdate(content, file.ptr, file.len);
 }
 
 /* ---- PEM --------------------------------------------------------------------------------------------------
@@ -159,7 +168,7 @@ static const char *match(X509 *leaf, EVP_PKEY *key)
     return EVP_PKEY_eq(public, key) == 1 ? NULL : "tls: private key does not match public key";
 }
 
-static const char *check_pair(struct opt_reader *r, const struct opt_tls_cert *pair)
+static const char *check_pair(struct opt_reader *r, const struct opt_tls_cert *pair, EVP_MD_CTX *content)
 {
     slice cert_text, key_text;
     const char *error = load(r, pair->cert_file, &cert_text);
@@ -167,6 +176,8 @@ static const char *check_pair(struct opt_reader *r, const struct opt_tls_cert *p
         error = load(r, pair->key_file, &key_text);
     if (error != NULL)
         return error;
+    add_content(content, cert_text);
+    add_content(content, key_text);
     BIO *cert_bio = BIO_new_mem_buf(cert_text.ptr, (int)cert_text.len);
     BIO *key_bio = BIO_new_mem_buf(key_text.ptr, (int)key_text.len);
     X509 *leaf = NULL;
@@ -190,12 +201,13 @@ static const char *check_pair(struct opt_reader *r, const struct opt_tls_cert *p
  */
 
 /* One certificate that parses is enough, as in Go. */
-static const char *check_authorities(struct opt_reader *r, slice path)
+static const char *check_authorities(struct opt_reader *r, slice path, EVP_MD_CTX *content)
 {
     slice pem;
     const char *error = load(r, path, &pem);
     if (error != NULL)
         return error;
+    add_content(content, pem);
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     struct skipped skipped = {.count = 0};
     struct pem_block block;
@@ -210,15 +222,28 @@ static const char *check_authorities(struct opt_reader *r, slice path)
     return found ? NULL : "failed to parse root ca certificate";
 }
 
-const char *opt_check_tls_files(struct opt_reader *r, const struct opt_tls *tls, bool from_list)
+static const char *check_all(struct opt_reader *r, const struct opt_tls *tls, bool from_list,
+                             EVP_MD_CTX *content)
 {
     for (size_t i = 0; i < tls->cert_count; i++) {
-        const char *error = check_pair(r, &tls->certs[i]);
+        const char *error = check_pair(r, &tls->certs[i], content);
         slice which =
             from_list ? arena_printf(r->report->arena, " %zu/%zu", i + 1, tls->cert_count) : SLICE_EMPTY;
         if (error != NULL)
             return text(r, "error parsing X509 certificate/key pair%s: %s",
                         which.ptr == NULL ? "" : (const char *)which.ptr, error);
     }
-    return tls->ca_file.len == 0 ? NULL : check_authorities(r, tls->ca_file);
+    return tls->ca_file.len == 0 ? NULL : check_authorities(r, tls->ca_file, content);
+}
+
+const char *opt_check_tls_files(struct opt_reader *r, struct opt_tls *tls, bool from_list)
+{
+    const char *error = "out of memory";
+    EVP_MD_CTX *content = EVP_MD_CTX_new();
+    if (content != NULL && EVP_DigestInit_ex(content, EVP_sha256(), NULL) == 1)
+        error = check_all(r, tls, from_list, content);
+    if (error == NULL && EVP_DigestFinal_ex(content, tls->content, NULL) != 1)
+        error = "out of memory";
+    EVP_MD_CTX_free(content);
+    return error;
 }

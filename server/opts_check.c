@@ -1,7 +1,7 @@
 /* Go's checks over several options, in its order; the first that fails is the answer. */
 #include "base/arena.h"
-#include "base/duration.h"
 #include "server/options.h"
+#include <midge/duration.h>
 
 static const char *keep(slice text)
 {
@@ -10,12 +10,14 @@ static const char *keep(slice text)
 
 static const char *check_lame_duck(const struct options *o)
 {
-    char grace[DURATION_TEXT_MAX], duration[DURATION_TEXT_MAX];
+    char grace[CODEC_DURATION_TEXT], duration[CODEC_DURATION_TEXT];
     if (o->lame_duck_grace_ns < o->lame_duck_duration_ns)
         return NULL;
+    codec_duration_text(o->lame_duck_grace_ns, grace);
+    codec_duration_text(o->lame_duck_duration_ns, duration);
     return keep(arena_printf(
-        o->arena, "lame duck grace period (%s) should be strictly lower than lame duck duration (%s)",
-        duration_text(o->lame_duck_grace_ns, grace), duration_text(o->lame_duck_duration_ns, duration)));
+        o->arena, "lame duck grace period (%s) should be strictly lower than lame duck duration (%s)", grace,
+        duration));
 }
 
 static const char *check_payload(const struct options *o)
