@@ -45,7 +45,7 @@ static void put_base64(struct codec_json_writer *w, slice bytes)
 /* Text, or an array in which some text is, that JSON cannot hold. */
 static bool needs_base64(const struct codec_value *v)
 {
-    if (v->type == CODEC_VALUE_TEXT)
+    if (v->type == CODEC_VALUE_TEXT || v->type == CODEC_VALUE_BYTES)
         return !utf8_valid(v->text);
     if (v->type != CODEC_VALUE_ARRAY)
         return false;
@@ -87,6 +87,7 @@ static void put_json_scalar(struct codec_json_writer *w, const struct codec_valu
         codec_json_uint(w, v->number);
         break;
     case CODEC_VALUE_TEXT:
+    case CODEC_VALUE_BYTES:
         if (base64)
             put_base64(w, v->text);
         else
@@ -154,11 +155,11 @@ static int to_out(void *out, const char *bytes, size_t len)
     return 0;
 }
 
-static void pack_text(msgpack_packer *pk, slice text)
+static void pack_text(msgpack_packer *pk, slice text, bool bytes)
 {
     static const char nothing[1];
     const void *body = text.len == 0 ? nothing : (const void *)text.ptr;
-    if (utf8_valid(text)) {
+    if (!bytes && utf8_valid(text)) {
         msgpack_pack_str(pk, text.len);
         msgpack_pack_str_body(pk, body, text.len);
     } else {
@@ -183,8 +184,9 @@ static void pack_scalar(msgpack_packer *pk, const struct codec_value *v)
         msgpack_pack_uint64(pk, v->number);
         break;
     case CODEC_VALUE_TEXT:
+    case CODEC_VALUE_BYTES:
     case CODEC_VALUE_JSON:
-        pack_text(pk, v->text);
+        pack_text(pk, v->text, v->type == CODEC_VALUE_BYTES);
         break;
     default:
         msgpack_pack_nil(pk);
@@ -217,7 +219,7 @@ bool codec_value_write_msgpack(struct codec_out *out, const struct codec_value *
                 v = &top->value->array.items[top->next++];
             } else {
                 const struct codec_member *m = &top->value->object.items[top->next++];
-                pack_text(&pk, m->key);
+                pack_text(&pk, m->key, false);
                 v = &m->value;
             }
         }

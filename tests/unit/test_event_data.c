@@ -547,6 +547,46 @@ static void test_nothing(void)
     }
 }
 
+static void test_guess(void)
+{
+    static const struct {
+        const char *dialer, *acceptor;
+        enum codec_protocol protocol;
+    } cases[] = {
+        {"", "", CODEC_NO_PROTOCOL},
+        {"CONNECT {\"lang\":\"go\"", "", CODEC_NO_PROTOCOL},
+        {"CONNECT {\"lang\":\"go\",\"cluster\":\"\"}\r\n", "", CODEC_NATS},
+        {"", "INFO {\"server_id\":\"N\",\"client_id\":5}\r\n", CODEC_NATS},
+        {"SUB a 1\r\n", "", CODEC_NATS},
+        {"CONNECT {\"name\":\"N\",\"cluster\":\"C\",\"lnoc\":true}\r\n", "", CODEC_NATS_ROUTE},
+        {"CONNECT {\"name\":\"N\",\"cluster\":\"C\"}\r\n", "", CODEC_NATS_ROUTE},
+        {"CONNECT {\"name\":\"N\",\"gateway\":\"B\"}\r\n", "INFO {\"gateway\":\"A\"}\r\n",
+         CODEC_NATS_GATEWAY},
+        {"CONNECT {\"version\":\"2\",\"server_id\":\"N\"}\r\n", "", CODEC_NATS_LEAF},
+        {"", "INFO {\"info_on_connect\":true}\r\n", CODEC_NATS_LEAF},
+        {"PING\r\n", "INFO {\"lnoc\":true}\r\n", CODEC_NATS_ROUTE},
+        {"RS+ $G a\r\n", "", CODEC_NATS_ROUTE},
+        {"LS+ a\r\n", "", CODEC_NATS_LEAF},
+        {"GET / HTTP/1.1\r\n", "", CODEC_HTTP},
+        {"CONNECT h:1 HTTP/1.1\r\n", "", CODEC_HTTP},
+        {"", "HTTP/1.1 200 OK\r\n", CODEC_HTTP},
+        {"PROXY UNKNOWN\r\n", "INFO {}\r\n", CODEC_PROXY},
+        {"nonsense\r\n", "nonsense\r\n", CODEC_NO_PROTOCOL},
+        {"CONNECT {\"lnoc\":tru\r\n", "", CODEC_NATS},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum codec_protocol p =
+            codec_protocol_guess(slice_str(cases[i].dialer), slice_str(cases[i].acceptor));
+        CU_ASSERT_EQUAL(p, cases[i].protocol);
+        if (p != cases[i].protocol)
+            printf("  %s%s gave %s\n", cases[i].dialer, cases[i].acceptor, codec_protocol_name(p));
+    }
+    CU_ASSERT_EQUAL(codec_protocol_guess(BYTES("\x10\x10\0\4MQTT\4"), SLICE_EMPTY), CODEC_MQTT);
+    CU_ASSERT_EQUAL(codec_protocol_guess(BYTES("\x10\x90\1\0\4MQTT\4"), SLICE_EMPTY), CODEC_MQTT);
+    CU_ASSERT_EQUAL(codec_protocol_guess(SLICE_EMPTY, BYTES("\x20\2\0\0")), CODEC_MQTT);
+    CU_ASSERT_EQUAL(codec_protocol_guess(BYTES("\r\n\r\n\0\r\nQUIT\n!"), SLICE_EMPTY), CODEC_PROXY);
+}
+
 static void test_names(void)
 {
     for (int p = CODEC_NATS; p <= CODEC_RAFT; p++) {
@@ -569,6 +609,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_fabric),      UNIT_TEST(test_mqtt),           UNIT_TEST(test_http_ws_proxy),
     UNIT_TEST(test_golden),      UNIT_TEST(test_no_event),       UNIT_TEST(test_little_room),
     UNIT_TEST(test_values_json), UNIT_TEST(test_values_msgpack), UNIT_TEST(test_value_too_deep),
-    UNIT_TEST(test_whole),       UNIT_TEST(test_names),          UNIT_TEST(test_nothing),
+    UNIT_TEST(test_whole),       UNIT_TEST(test_names),          UNIT_TEST(test_guess),
+    UNIT_TEST(test_nothing),
 };
 UNIT_MAIN("event_data", tests)

@@ -24,7 +24,8 @@ enum codec_value_type {
     CODEC_VALUE_INT,  /* negative numbers */
     CODEC_VALUE_UINT, /* all others */
     CODEC_VALUE_TEXT,
-    CODEC_VALUE_JSON, /* the text of a JSON value */
+    CODEC_VALUE_BYTES, /* for writers: text that MessagePack shall have as `bin` even when it is UTF-8 */
+    CODEC_VALUE_JSON,  /* the text of a JSON value */
     CODEC_VALUE_ARRAY,
     CODEC_VALUE_OBJECT,
 };
@@ -37,7 +38,7 @@ struct codec_value {
         bool boolean;
         int64_t integer;
         uint64_t number;
-        slice text; /* TEXT, JSON */
+        slice text; /* TEXT, BYTES, JSON */
         struct {
             struct codec_value *items;
             size_t count;
