@@ -178,13 +178,6 @@ static bool group_add(struct set *set, struct sub *s, uint64_t seed, struct epoc
 
 /* ---- sets ---- */
 
-static uint64_t local_weight(const struct sub *s)
-{
-    if ((s->flags & SUB_REMOTE) != 0)
-        return 0;
-    return s->queue_len == 0 ? 1 : s->weight;
-}
-
 static bool set_add(struct set *set, struct sub *s, uint64_t seed, struct epoch_reader *r,
                     struct word_change *change)
 {
@@ -199,7 +192,7 @@ static bool set_add(struct set *set, struct sub *s, uint64_t seed, struct epoch_
         local = &g->local;
     }
     change->before = *local;
-    *local += local_weight(s);
+    *local += s->link.at.local;
     change->after = *local;
     return true;
 }
@@ -236,7 +229,7 @@ bool word_add(uint64_t *word, struct sub *s, uint64_t seed, struct epoch_reader 
               struct word_change *change)
 {
     if (*word == 0) {
-        *change = (struct word_change){0, local_weight(s)};
+        *change = (struct word_change){0, s->link.at.local};
         *word = word_of_sub(s);
         return true;
     }
@@ -257,7 +250,7 @@ void word_remove(uint64_t *word, struct sub *s, struct epoch_reader *r, struct w
 {
     if (!word_is_set(*word)) {
         assert(word_sub(*word) == s);
-        *change = (struct word_change){local_weight(s), 0};
+        *change = (struct word_change){s->link.at.local, 0};
         *word = 0;
         return;
     }
@@ -265,7 +258,7 @@ void word_remove(uint64_t *word, struct sub *s, struct epoch_reader *r, struct w
     struct group *g = s->queue_len == 0 ? NULL : group_of(set, s);
     uint64_t *local = g == NULL ? &set->local : &g->local;
     change->before = *local;
-    *local -= local_weight(s);
+    *local -= s->link.at.local;
     change->after = *local;
     vec_remove(g == NULL ? &set->plain : &g->members, s, r);
     /* An empty group may stay when there is no memory for the shorter array: readers skip it. */
@@ -317,7 +310,7 @@ void word_replay(uint64_t word, sublist_edge_fn fn, void *ctx)
         return;
     slice subject = word_subject(word);
     if (!word_is_set(word)) {
-        uint64_t local = local_weight(word_sub(word));
+        uint64_t local = word_sub(word)->link.at.local;
         if (local > 0)
             fn(ctx, subject, sub_queue(word_sub(word)), 0, local);
         return;

@@ -94,7 +94,7 @@ struct word_change {
 };
 
 /* Adds `s` to `*word`, which then holds what is to be published in its place (often the same). link.at.hash
- * of the sub is the hash of its subject; `seed` is for the names of queues. False when out of memory, and
+ * and link.at.local of the sub are set; `seed` is for the names of queues. False when out of memory, and
  * then nothing changed. */
 bool word_add(uint64_t *word, struct sub *s, uint64_t seed, struct epoch_reader *r,
               struct word_change *change);

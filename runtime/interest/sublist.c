@@ -17,6 +17,7 @@ struct sub *sub_new(slice subject, slice queue, slice sid, struct sub_target *ta
         return NULL;
     s->link.at.hash = 0;
     s->link.at.index = 0;
+    s->link.at.local = 0;
     s->target = target;
     s->delivered = 0;
     s->max = 0;
@@ -168,6 +169,7 @@ int sublist_insert(struct sublist *sl, struct epoch_reader *r, struct sub *s)
         return -EINVAL;
     bool literal = !subject_has_wildcard(subject);
     s->link.at.hash = sublist_hash(sl, subject);
+    s->link.at.local = (s->flags & SUB_REMOTE) != 0 ? 0 : s->queue_len == 0 ? 1 : s->weight;
     pthread_mutex_lock(&sl->lock);
     bool ok = literal ? insert_literal(sl, r, s, &change) : insert_pattern(sl, r, s, &change);
     if (ok)

@@ -40,8 +40,9 @@ struct sub_target;
 
 enum sub_flags {
     /* Does not count as interest of this server (it was announced by another one): the edge hook does not
-     * hear of it. */
+     * hear of it. Looked at by sublist_insert alone. */
     SUB_REMOTE = 1,
+    /* The others are for the layer above, under the target's lock. */
 };
 
 /* One subscription: one allocation, header and bytes. Subject, queue and sid never change. */
@@ -50,6 +51,7 @@ struct sub {
         struct { /* the sublist's, under its lock */
             uint64_t hash;
             uint32_t index;
+            uint32_t local; /* what it adds to the interest of this server */
         } at;
         struct epoch_node dead;
     } link; /* private */
