@@ -22,6 +22,7 @@
 
 struct program {
     struct arena *arena;
+    const char *name; /* base name, as the operator started it */
     struct flags flags;
     struct env *env;
     struct log *log;
@@ -56,9 +57,9 @@ static void exec_tool(char **argv)
 
 /* ---- start ---- */
 
-static int complain(slice text)
+static int complain(const struct program *p, slice text)
 {
-    fprintf(stderr, "nats-server: %.*s\n", LOG_SLICE(text));
+    fprintf(stderr, "%s: %.*s\n", p->name, LOG_SLICE(text));
     return 1;
 }
 
@@ -75,13 +76,13 @@ static struct options *load(struct program *p)
     struct options_report report;
 
     if (!options_report_init(&report)) {
-        complain(SLICE_LIT("out of memory"));
+        complain(p, SLICE_LIT("out of memory"));
         return NULL;
     }
     struct options *o = options_load(&p->flags, &cfg_source_system, &report);
     slice text = options_report_text(&report);
     if (o == NULL)
-        complain(text);
+        complain(p, text);
     else if (text.len > 0)
         fprintf(stderr, "%.*s\n", LOG_SLICE(text));
     options_report_done(&report);
@@ -98,9 +99,9 @@ static bool open_log(struct program *p, const struct options *o)
         ok = log_to_file(p->log, (const char *)o->log_file.ptr, o->log_size_limit, o->log_max_files, err);
     else if (o->remote_syslog.len > 0 || o->syslog)
         ok = log_to_syslog(p->log, o->remote_syslog.len > 0 ? (const char *)o->remote_syslog.ptr : NULL,
-                           "nats-server", err);
+                           p->name, err);
     if (!ok)
-        complain(slice_str(err));
+        complain(p, slice_str(err));
     return ok;
 }
 
@@ -218,14 +219,14 @@ static int serve(struct program *p, struct options *o)
         .log = p->log,
         .options = o,
         .loops = loop_count(),
-        .program = "nats-server",
+        .program = p->name,
         .pid = (long)getpid(),
         .done = on_done,
         .ctx = p,
     };
     p->server = server_new(&config, err);
     if (p->server == NULL)
-        return complain(slice_str(err));
+        return complain(p, slice_str(err));
     server_start(p->server);
     int sig;
     do {
@@ -241,7 +242,7 @@ static int start(struct program *p)
 {
     const char *unsupported = flags_unsupported(&p->flags);
     if (unsupported != NULL) {
-        fprintf(stderr, "nats-server: flag -%s is not supported by midge yet\n", unsupported);
+        fprintf(stderr, "%s: flag -%s is not supported by midge yet\n", p->name, unsupported);
         return 1;
     }
     struct options *o = load(p);
@@ -249,7 +250,7 @@ static int start(struct program *p)
         return 1;
     const char *wrong = options_check(o);
     if (wrong != NULL) {
-        complain(slice_str(wrong));
+        complain(p, slice_str(wrong));
         options_free(o);
         return 1;
     }
@@ -265,7 +266,7 @@ static int check(struct program *p)
     struct options *o = load(p);
     if (o == NULL)
         return 1;
-    fprintf(stderr, "nats-server: configuration file %.*s is valid (%.*s)\n", LOG_SLICE(o->config_file),
+    fprintf(stderr, "%s: configuration file %.*s is valid (%.*s)\n", p->name, LOG_SLICE(o->config_file),
             LOG_SLICE(o->digest));
     options_free(o);
     return 0;
@@ -287,11 +288,11 @@ static int run(struct program *p)
         return 0;
     }
     case FLAGS_SIGNAL:
-        return complain(SLICE_LIT("the signal command is not supported by midge yet"));
+        return complain(p, SLICE_LIT("the signal command is not supported by midge yet"));
     case FLAGS_CHECK:
         return check(p);
     case FLAGS_BAD:
-        return complain(error);
+        return complain(p, error);
     case FLAGS_START:
         break;
     }
@@ -307,14 +308,17 @@ int main(int argc, char **argv)
     p.arena = arena_new(0);
     p.env = env_uv_new();
     p.log = p.env != NULL ? log_new(p.env) : NULL;
+    p.name = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
     if (p.arena == NULL || p.log == NULL)
-        return complain(SLICE_LIT("out of memory"));
+        return complain(&p, SLICE_LIT("out of memory"));
     int rc;
     if (flags_parse(argc, argv, &p.flags, p.arena, &error)) {
         rc = run(&p);
     } else {
-        fprintf(stderr, "%.*s\n%s", LOG_SLICE(error), flags_usage);
-        rc = 0; /* as Go does */
+        /* The reason to stderr, the usage to stdout, and success: as Go does. */
+        fprintf(stderr, "%.*s\n", LOG_SLICE(error));
+        fputs(flags_usage, stdout);
+        rc = 0;
     }
     log_free(p.log);
     env_uv_free(p.env);

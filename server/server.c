@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "base/errtext.h"
 #include "net/listener.h"
 #include "server/lame_duck.h"
 #include "server/settings.h"
@@ -65,10 +66,12 @@ static void on_accepted(struct net_loop *l, struct env_pipe *pipe, void *ctx)
 static void on_trouble(int err, int sleep_ms, void *ctx)
 {
     struct server *s = ctx;
+    char reason[ERRTEXT_MAX];
     if (sleep_ms > 0)
-        log_err(log_of(s), "Temporary Client Accept Error(%s), sleeping %dms", strerror(-err), sleep_ms);
+        log_err(log_of(s), "Temporary Client Accept Error(%s), sleeping %dms", errtext(err, reason),
+                sleep_ms);
     else
-        log_err(log_of(s), "Client Accept error: %s", strerror(-err));
+        log_err(log_of(s), "Client Accept error: %s", errtext(err, reason));
 }
 
 /* The address to listen on: a literal, or a name that is looked up (blocking: only at start). */
@@ -136,14 +139,20 @@ static void run_start(struct net_task *task, struct net_loop *l)
     struct server *s = ((struct control_task *)task)->server;
     struct env_addr addr, bound;
     (void)l;
+    char where[300], reason[ERRTEXT_MAX];
+    host_port(s, s->options->port, where, sizeof where);
+    if (s->options->port > UINT16_MAX) {
+        log_ftl(log_of(s), "Error listening on port: %s, \"listen tcp: address %d: invalid port\"", where,
+                s->options->port);
+        s->config.done(s->config.ctx, 1);
+        return;
+    }
     int err = listen_addr(s, &addr);
     if (err == 0)
         err = net_listener_open(s->listener, &addr, &bound);
     if (err < 0) {
-        char where[300];
-        host_port(s, s->options->port, where, sizeof where);
         log_ftl(log_of(s), "Error listening on port: %s, \"listen tcp %s: bind: %s\"", where, where,
-                strerror(-err));
+                errtext(err, reason));
         s->config.done(s->config.ctx, 1);
         return;
     }

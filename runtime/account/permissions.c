@@ -134,14 +134,12 @@ bool permissions_publish(const struct permissions *p, struct permissions_cache *
     return e->allowed;
 }
 
-/* Replies that gateways rewrite: `_GR_.` and the old `$GR.` with four characters and a dot; in both cases
- * with something behind. */
+/* Replies that gateways rewrite: `_GR_.` and the old `$GR.`, in both cases with something behind. */
 static bool is_gateway_reply(slice s)
 {
-    enum { OLD_PREFIX = sizeof("$GR.xxxx.") - 1 };
     if (slice_starts(s, SLICE_LIT("_GR_.")))
         return s.len > sizeof("_GR_.") - 1;
-    return slice_starts(s, SLICE_LIT("$GR.")) && s.len > OLD_PREFIX && s.ptr[OLD_PREFIX - 1] == '.';
+    return slice_starts(s, SLICE_LIT("$GR.")) && s.len > sizeof("$GR.") - 1;
 }
 
 bool permissions_reserved_publish(slice subject, bool system_account)

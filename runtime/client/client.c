@@ -1,6 +1,7 @@
 #include "client/client_internal.h"
 
 #include <arpa/inet.h>
+#include <midge/duration.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,6 +80,12 @@ const char *client_quote(slice bytes, char buf[CLIENT_QUOTE_MAX])
     return buf;
 }
 
+const char *client_duration(int64_t ns, char buf[CODEC_DURATION_TEXT])
+{
+    codec_duration_text(ns, buf);
+    return buf;
+}
+
 /* ---- trouble of the transport ---- */
 
 static void on_down(struct net_conn *conn, enum net_down why, int err)
@@ -107,24 +114,11 @@ static void on_down(struct net_conn *conn, enum net_down why, int err)
     }
 }
 
-/* "2ms", "1.5s", "10s": durations as Go's logs write them, from nanoseconds. */
-static const char *duration(int64_t ns, char *buf, size_t size)
-{
-    double s = (double)ns / 1e9;
-    if (ns < 1000000000)
-        snprintf(buf, size, "%gms", (double)ns / 1e6);
-    else if (s < 60)
-        snprintf(buf, size, "%gs", s);
-    else
-        snprintf(buf, size, "%dm%gs", (int)(s / 60), s - 60 * (int)(s / 60));
-    return buf;
-}
-
 static void on_late(struct net_conn *conn, size_t chunks, size_t bytes, bool wrote)
 {
     struct client *c = client_of(conn);
     const struct client_settings *s = client_settings(c->host);
-    char took[32];
+    char took[CODEC_DURATION_TEXT];
     if (c->auth_required && !c->connected) {
         client_close(c, CLOSE_SLOW_DEADLINE);
         return;
@@ -132,9 +126,9 @@ static void on_late(struct net_conn *conn, size_t chunks, size_t bytes, bool wro
     bool again = c->slow;
     c->slow = true;
     counter_add(&client_loop(c)->counters.slow_consumers, 1);
-    client_log(
-        c, LOG_INF, "Slow Consumer %s: WriteDeadline of %s exceeded with %zu chunks of %zu total bytes.",
-        again ? "State" : "Detected", duration(conn->write_deadline, took, sizeof took), chunks, bytes);
+    client_log(c, LOG_INF,
+               "Slow Consumer %s: WriteDeadline of %s exceeded with %zu chunks of %zu total bytes.",
+               again ? "State" : "Detected", client_duration(conn->write_deadline, took), chunks, bytes);
     if (!s->write_retry || !wrote)
         client_close(c, CLOSE_SLOW_DEADLINE);
 }

@@ -225,6 +225,10 @@ static void note(struct client *c, const struct auth *a)
 static void conclude(struct client *c, struct auth_attempt *t)
 {
     note(c, &t->auth);
+    if (t->auth.verdict != AUTH_OK && t->reload) {
+        client_close(c, CLOSE_AUTH); /* without a word, as Go does */
+        return;
+    }
     if (t->auth.verdict != AUTH_OK) {
         refuse(c, &t->request);
         return;

@@ -3,9 +3,10 @@
 #include <midge/info.h>
 #include <stdlib.h>
 
-#define SINK_MIN     8192     /* payloads from here on are read straight into a body */
-#define STALL_BUDGET 10000000 /* ns that one read may be held back in all */
-#define SNIPPET      32
+#define SINK_MIN           8192     /* payloads from here on are read straight into a body */
+#define STALL_BUDGET       10000000 /* ns that one read may be held back in all */
+#define SNIPPET            32       /* bytes of the stream shown in an error */
+#define STALL_WORTH_A_LINE 5000000  /* ns */
 
 /* ---- a PUB whose payload is not all there ---- */
 
@@ -115,8 +116,10 @@ static void on_pub(struct client *c, const struct codec_client_event *ev, slice 
 
 /* ---- errors of the stream ---- */
 
-static void log_fault(struct client *c, const struct codec_client_event *ev)
+/* `carried`: bytes that an earlier read left; Go counts from the start of the present one. */
+static void log_fault(struct client *c, const struct codec_client_event *ev, size_t carried)
 {
+    uint64_t at = ev->error.offset - c->consumed;
     static const char *const texts[] = {
         [CODEC_CLIENT_PUB_ARGS] = "processPub Parse Error",
         [CODEC_CLIENT_PUB_SIZE] = "processPub Bad or Missing Size",
@@ -135,7 +138,7 @@ static void log_fault(struct client *c, const struct codec_client_event *ev)
         rest = slice_first(rest, rest.len > SNIPPET ? SNIPPET : rest.len > 0 ? rest.len - 1 : 0);
         client_quote(rest, quoted);
         client_log(c, LOG_ERR, "Client parser ERROR, state=%d, i=%llu: proto='%s...'", ev->fault.state,
-                   (unsigned long long)ev->error.offset, quoted);
+                   (unsigned long long)(at > carried ? at - carried : 0), quoted);
         break;
     case CODEC_CLIENT_MAX_CONTROL_LINE:
         client_log(c, LOG_ERR, "maximum control line exceeded");
@@ -150,9 +153,9 @@ static void log_fault(struct client *c, const struct codec_client_event *ev)
     }
 }
 
-static void on_error(struct client *c, const struct codec_client_event *ev)
+static void on_error(struct client *c, const struct codec_client_event *ev, size_t carried)
 {
-    log_fault(c, ev);
+    log_fault(c, ev, carried);
     switch ((enum codec_client_error)ev->error.kind) {
     case CODEC_CLIENT_UNKNOWN_OP:
         client_err(c, "Unknown Protocol Operation");
@@ -236,6 +239,8 @@ static void on_event(struct client *c, const struct codec_client_event *ev, slic
 static void on_stall_end(void *ctx)
 {
     struct client *c = ctx;
+    char text[CODEC_DURATION_TEXT];
+    client_log(c, LOG_DBG, "Timed out of fast producer stall (%s)", client_duration(c->stall_wait, text));
     net_conn_resume(&c->conn);
 }
 
@@ -247,6 +252,7 @@ static void stall(struct client *c)
     if (wait <= 0)
         return;
     c->stall_budget -= wait;
+    c->stall_wait = wait;
     counter_add(&client_loop(c)->counters.stalled, 1);
     net_conn_park(&c->conn);
     net_arm(c->conn.loop, &c->stall_timer, c->conn.loop->now + wait, on_stall_end, c);
@@ -257,6 +263,24 @@ static bool may_go_on(const struct client *c)
     return !c->conn.closing && c->conn.parked == 0 && c->stage == STAGE_OPEN && c->conn.sink == NULL;
 }
 
+/* The bytes are what a stall or a job left over, not a new read. */
+static bool is_leftover(const struct net_conn *conn, slice all)
+{
+    return conn->spill_len > 0 && all.ptr == conn->spill;
+}
+
+/* A new read: its stall budget, and a word about the last one's. */
+static void begin_read(struct client *c)
+{
+    char text[CODEC_DURATION_TEXT];
+    int64_t stalled = STALL_BUDGET - c->stall_budget;
+    if (c->stall_budget != 0 && stalled >= STALL_WORTH_A_LINE)
+        log_limited_key(c->host->log, LOG_WRN, slice_str("producer stalled"),
+                        "%s - Producer was stalled for a total of %s", c->label,
+                        client_duration(stalled, text));
+    c->stall_budget = STALL_BUDGET;
+}
+
 size_t client_bytes(struct net_conn *conn, slice all)
 {
     struct client *c = client_of(conn);
@@ -265,21 +289,22 @@ size_t client_bytes(struct net_conn *conn, slice all)
     if (!client_gate(c, all))
         return 0;
     slice in = all;
-    if (conn->spill_len == 0 || all.ptr != conn->spill)
-        c->stall_budget = STALL_BUDGET; /* new bytes, not what a stall left over */
+    if (!is_leftover(conn, all))
+        begin_read(c);
     while (may_go_on(c)) {
         struct codec_client_event ev;
         enum codec_rc rc = codec_client_next(&c->parser, &in, &ev);
         if (rc == CODEC_MORE)
             break;
         if (rc == CODEC_ERROR) {
-            on_error(c, &ev);
+            on_error(c, &ev, is_leftover(conn, all) ? 0 : conn->spill_len);
             break;
         }
         on_event(c, &ev, &in);
         if (c->stalled_for > 0)
             stall(c);
     }
+    c->consumed += (uint64_t)(in.ptr - all.ptr);
     return (size_t)(in.ptr - all.ptr);
 }
 

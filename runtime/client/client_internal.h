@@ -11,6 +11,7 @@
 #include "account/auth.h"
 #include "account/certmap.h"
 #include <midge/connect.h>
+#include <midge/duration.h>
 
 /* Where a connection stands before its bytes go to the parser. */
 enum client_stage {
@@ -60,6 +61,8 @@ struct client {
     int64_t rtt, rtt_start;     /* ns; 0: not measured */
     int64_t stall_budget;       /* ns left of this read's 10 ms */
     int64_t stalled_for;        /* ns to wait before the next message; set by a delivery */
+    int64_t stall_wait;         /* ns of the wait under way */
+    uint64_t consumed;          /* bytes of the stream that the parser is done with */
     uint64_t in_msgs, in_bytes;
     uint32_t max_payload; /* of this connection; UINT32_MAX: no limit */
     uint32_t max_subs;
@@ -131,6 +134,9 @@ void client_secured(struct net_conn *conn, const char *error);
 
 /* %q of untrusted bytes, NUL-terminated, cut to CLIENT_QUOTE_MAX; returns buf. */
 const char *client_quote(slice bytes, char buf[CLIENT_QUOTE_MAX]);
+
+/* A duration as Go's logs write it; returns buf. */
+const char *client_duration(int64_t ns, char buf[CODEC_DURATION_TEXT]);
 
 /* client_info.c */
 void client_send_info(struct client *c, bool after_connect, bool lame_duck);

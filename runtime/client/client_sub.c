@@ -91,6 +91,8 @@ void client_sub(struct client *c, const struct codec_client_sub *ev)
 
 void client_drop_sub(struct client *c, struct sub *sub)
 {
+    slice sid = sub_sid(sub);
+    client_log(c, LOG_TRC, "<-> [DELSUB %.*s]", LOG_SLICE(sid));
     sid_map_remove(&c->subs, sub);
     sublist_remove(c->account->sublist, &c->conn.loop->reader, sub);
 }

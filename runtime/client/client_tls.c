@@ -23,6 +23,13 @@ static void on_tls_timeout(void *ctx)
     client_close(c, CLOSE_TLS);
 }
 
+static void tell_rejected(void *ctx)
+{
+    struct client_loop *l = ctx;
+    int64_t rejected = atomic_exchange(&l->host->tls_rejected, 0);
+    log_wrn(l->host->log, "Rejected %lld connections due to TLS rate limiting", (long long)rejected);
+}
+
 /* At most N handshakes start in a window of one second that opens with the first attempt after the last one.
  */
 static bool within_rate(struct client *c)
@@ -34,15 +41,13 @@ static bool within_rate(struct client *c)
     int64_t now = c->conn.loop->now, start = atomic_load(&h->tls_window_start);
     if (start == 0 || now - start >= SECOND) {
         if (atomic_compare_exchange_strong(&h->tls_window_start, &start, now)) {
-            int64_t rejected = atomic_exchange(&h->tls_rejected, 0);
             atomic_store(&h->tls_window_count, 0);
-            if (rejected > 0)
-                log_wrn(h->log, "Rejected %lld connections due to TLS rate limiting", (long long)rejected);
         }
     }
     if (atomic_fetch_add(&h->tls_window_count, 1) < limit)
         return true;
-    atomic_fetch_add(&h->tls_rejected, 1);
+    if (atomic_fetch_add(&h->tls_rejected, 1) == 0)
+        net_arm(c->conn.loop, &client_loop(c)->rate_timer, now + SECOND, tell_rejected, client_loop(c));
     return false;
 }
 

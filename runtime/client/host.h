@@ -61,6 +61,7 @@ struct client_loop {
     struct sublist_result result; /* of the match under way: deliveries do not match again */
     uint64_t rng;                 /* xorshift state, never 0 */
     struct client_counters counters;
+    struct net_timer rate_timer; /* tells of TLS connections turned away, once a second */
 };
 
 struct client_host {

@@ -333,7 +333,9 @@ static void on_late(void *ctx)
         return;
     }
     c->late = true;
-    c->handler->late(c, c->batch_chunks, c->batch_bytes, c->batch_wrote > 0);
+    bool wrote = c->wrote > 0;
+    c->wrote = 0;
+    c->handler->late(c, c->batch_chunks, c->batch_bytes, wrote);
     if (!c->closing && c->write_deadline > 0)
         net_arm(c->loop, &c->write_timer, c->loop->now + c->write_deadline, on_late, c);
 }
@@ -346,7 +348,6 @@ static void begin_waiting(struct net_conn *c)
         return;
     c->batch_chunks = 0;
     c->batch_bytes = 0;
-    c->batch_wrote = 0;
     for (struct chunk *k = c->wq; k != NULL; k = k->next) {
         c->batch_chunks++;
         c->batch_bytes += k->len;
@@ -389,10 +390,14 @@ static bool drain(struct net_conn *c)
             c->handler->down(c, NET_DOWN_WRITE, (int)n);
         return false;
     }
-    if (net_timer_armed(&c->write_timer)) {
-        c->batch_wrote += total;
-        if (c->batch_wrote >= c->batch_bytes)
-            end_waiting(c);
+    if (!net_timer_armed(&c->write_timer)) {
+        c->wrote = total; /* what went at once counts for the batch that will wait */
+    } else if (total >= c->batch_bytes) {
+        end_waiting(c);
+        c->wrote = total;
+    } else {
+        c->batch_bytes -= total;
+        c->wrote += total;
     }
     return true;
 }

@@ -55,10 +55,11 @@ struct net_conn {
     struct net_tls *tls;
     struct net_tls_context *tls_next; /* TLS begins when what waits has been written */
     const struct net_conn_handler *handler;
-    struct net_conn *prev, *next;                  /* the loop's connections */
-    struct chunk *wq, *wq_tail;                    /* taken out of the outbox, being written */
-    size_t wq_at;                                  /* bytes of wq's first chunk that are written */
-    size_t batch_chunks, batch_bytes, batch_wrote; /* of the batch that waits for the pipe */
+    struct net_conn *prev, *next;     /* the loop's connections */
+    struct chunk *wq, *wq_tail;       /* taken out of the outbox, being written */
+    size_t wq_at;                     /* bytes of wq's first chunk that are written */
+    size_t batch_chunks, batch_bytes; /* of the batch that waits for the pipe; bytes still to go */
+    size_t wrote;                     /* bytes taken by the pipe since the deadline was set */
     int64_t batch_start;
     int64_t write_deadline; /* ns; 0: none */
     uint8_t *spill;

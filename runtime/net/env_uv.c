@@ -25,8 +25,8 @@ struct real_loop {
     void *ctx;
     uv_loop_t uv;
     uv_thread_t thread;
-    /* Wake-ups: an eventfd that is polled. (uv_async_t would do, but its receiver spins while a sender is between
-     * its two steps, which on a busy machine costs more than the wake-up itself.) */
+    /* Wake-ups: an eventfd that is polled. (uv_async_t would do, but its receiver spins while a sender is
+     * between its two steps, which on a busy machine costs more than the wake-up itself.) */
     int wake_fd;
     atomic_bool wake_pending;
     uv_poll_t wake;

@@ -420,7 +420,7 @@ static void test_syslog_remote(void)
     char err[LOG_ERROR_MAX], url[256], buf[512];
 
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    snprintf(un.sun_path, sizeof un.sun_path, "%s", path_of("s"));
+    snprintf(un.sun_path, sizeof un.sun_path, "%.100s", path_of("s"));
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&un, sizeof un), 0);
     snprintf(url, sizeof url, "unix://%s", un.sun_path);
