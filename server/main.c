@@ -8,6 +8,7 @@
 #include "server/flags.h"
 #include "server/options_report.h"
 #include "server/server.h"
+#include "server/signal_cmd.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -225,8 +226,10 @@ static int serve(struct program *p, struct options *o)
         .ctx = p,
     };
     p->server = server_new(&config, err);
+    if (p->server == NULL && err[0] != '\0')
+        complain(p, slice_str(err));
     if (p->server == NULL)
-        return complain(p, slice_str(err));
+        return 1;
     server_start(p->server);
     int sig;
     do {
@@ -288,7 +291,10 @@ static int run(struct program *p)
         return 0;
     }
     case FLAGS_SIGNAL:
-        return complain(p, SLICE_LIT("the signal command is not supported by midge yet"));
+        return signal_command(&signal_world_system, p->flags.values[FLAG_SIGNAL].text, p->name, p->arena,
+                              &error)
+                   ? 0
+                   : complain(p, error);
     case FLAGS_CHECK:
         return check(p);
     case FLAGS_BAD:

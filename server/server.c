@@ -2,6 +2,7 @@
 
 #include "base/errtext.h"
 #include "net/listener.h"
+#include "server/files.h"
 #include "server/lame_duck.h"
 #include "server/settings.h"
 #include <arpa/inet.h>
@@ -30,7 +31,7 @@ struct server {
     struct lame_duck duck;
     struct control_task start_task, duck_task;
     atomic_int port;
-    bool listening; /* first loop */
+    char *ports_file; /* path, when one was written; first loop until the loops are joined */
 };
 
 static struct log *log_of(const struct server *s)
@@ -134,6 +135,39 @@ static void log_listening(struct server *s, int port)
         log_wrn(log_of(s), "Clients that are not using \"TLS Handshake First\" option will fail to connect");
 }
 
+static void write_ports_file(struct server *s)
+{
+    if (s->options->ports_file_dir.len == 0)
+        return;
+    char err[FILES_ERROR_MAX];
+    struct files_port nats = {
+        .kind = "nats",
+        .scheme = s->settings->tls_mode == CLIENT_TLS_REQUIRED ? "tls" : "nats",
+        .host = s->options->host,
+        .port = server_port(s),
+    };
+    s->ports_file = malloc(DISK_PATH_MAX);
+    if (s->ports_file == NULL) {
+        log_err(log_of(s), "out of memory for the ports file");
+        return;
+    }
+    if (ports_file_write((const char *)s->options->ports_file_dir.ptr, s->config.program, (int)s->config.pid,
+                         &nats, 1, s->ports_file, err))
+        return;
+    log_err(log_of(s), "%s", err);
+    free(s->ports_file);
+    s->ports_file = NULL;
+}
+
+static void remove_ports_file(struct server *s)
+{
+    char err[FILES_ERROR_MAX];
+    if (s->ports_file != NULL && !ports_file_remove(s->ports_file, err))
+        log_err(log_of(s), "%s", err);
+    free(s->ports_file);
+    s->ports_file = NULL;
+}
+
 static void run_start(struct net_task *task, struct net_loop *l)
 {
     struct server *s = ((struct control_task *)task)->server;
@@ -156,9 +190,9 @@ static void run_start(struct net_task *task, struct net_loop *l)
         s->config.done(s->config.ctx, 1);
         return;
     }
-    s->listening = true;
     publish_port(s, port_of(&bound));
     log_listening(s, port_of(&bound));
+    write_ports_file(s);
     log_inf(log_of(s), "Server is ready");
 }
 
@@ -181,7 +215,6 @@ static void run_lame_duck(struct net_task *task, struct net_loop *l)
     struct server *s = ((struct control_task *)task)->server;
     (void)l;
     net_listener_close(s->listener);
-    s->listening = false;
     s->duck.host = &s->host;
     s->duck.duration = s->options->lame_duck_duration_ns;
     s->duck.grace = s->options->lame_duck_grace_ns;
@@ -278,6 +311,16 @@ static bool make_loops(struct server *s, char *err)
     return s->listener != NULL ? true : fail(err, "out of memory");
 }
 
+static bool write_pid_file(struct server *s, char *err)
+{
+    char why[FILES_ERROR_MAX];
+    if (pid_file_write((const char *)s->options->pid_file.ptr, (int)s->config.pid, why))
+        return true;
+    log_ftl(log_of(s), "Could not write pidfile: %s", why);
+    err[0] = '\0'; /* it has been said */
+    return false;
+}
+
 struct server *server_new(const struct server_config *config, char *err)
 {
     struct server *s = aligned_alloc(alignof(struct server), sizeof *s);
@@ -296,6 +339,10 @@ struct server *server_new(const struct server_config *config, char *err)
         return NULL;
     }
     log_banner(s);
+    if (s->options->pid_file.len > 0 && !write_pid_file(s, err)) {
+        server_free(s);
+        return NULL;
+    }
     return s;
 }
 
@@ -307,6 +354,7 @@ void server_free(struct server *s)
         log_inf(log_of(s), "Initiating Shutdown...");
         net_loops_free(s->host.loops);
         net_listener_free(s->listener);
+        remove_ports_file(s);
         log_inf(log_of(s), "Server Exiting..");
     }
     for (unsigned i = 0; s->host.per_loop != NULL && i < s->config.loops; i++)

@@ -24,7 +24,8 @@ struct server_config {
     void *ctx;
 };
 
-/* Make the server and log its banner; nothing listens yet. NULL with a sentence in err (512 bytes). */
+/* Make the server and log its banner; nothing listens yet. NULL with a sentence in err (512 bytes; empty when
+ * the log has it). */
 struct server *server_new(const struct server_config *config, char *err);
 /* Listen. Failure is logged and reported by `done`. */
 void server_start(struct server *s);

@@ -17,7 +17,7 @@ void client_trace_in(struct client *c, const char *verb, slice args)
     log_trc(c->host->log, "%s - <<- [%s%s%.*s]", c->label, verb, args.len > 0 ? " " : "", LOG_SLICE(args));
 }
 
-/* A protocol line of the server: without CRLF, +OK without its sign, no INFO. */
+/* A protocol line of the server: without CRLF, +OK without its sign, -ERR without its quotes, no INFO. */
 void client_trace_out(struct client *c, slice line)
 {
     if (line.len >= 2 && line.ptr[line.len - 1] == '\n')
@@ -26,6 +26,11 @@ void client_trace_out(struct client *c, slice line)
         return;
     if (slice_eq(line, SLICE_LIT("+OK")))
         line = slice_from(line, 1);
+    if (slice_starts(line, SLICE_LIT("-ERR '"))) {
+        slice text = slice_make(line.ptr + 6, line.len - 7);
+        log_trc(c->host->log, "%s - ->> [-ERR %.*s]", c->label, LOG_SLICE(text));
+        return;
+    }
     log_trc(c->host->log, "%s - ->> [%.*s]", c->label, LOG_SLICE(line));
 }
 
