@@ -83,6 +83,20 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
     return remove(path);
 }
 
+/* midge refuses by name what it does not do yet. A scenario that needs such a thing is skipped with that
+ * sentence, and plays by itself once the key is supported. */
+static bool refused_at_start(const char *report, char *reason, size_t size)
+{
+    const char *mark = strstr(report, "\" is not supported by midge yet");
+    if (mark == NULL || strstr(report, "ended by itself, exit code 1") == NULL)
+        return false;
+    const char *from = mark;
+    while (from > report && from[-1] != '"' && from[-1] != '\n')
+        from--;
+    snprintf(reason, size, "midge does not support \"%.*s\" yet", (int)(mark - from), from);
+    return true;
+}
+
 static void play_in_child(struct runner *r, struct job *job, int out)
 {
     struct play_options options = r->options;
@@ -139,7 +153,11 @@ static void finish_job(struct runner *r, struct job *job)
         bytes_add_str(report, job->work_dir);
         bytes_add_str(report, "\n");
     }
-    tell(r, job->scenario, passed ? OUTCOME_PASS : OUTCOME_FAIL, bytes_str(report), ms);
+    char refusal[256];
+    if (!passed && refused_at_start(bytes_str(report), refusal, sizeof refusal))
+        tell(r, job->scenario, OUTCOME_SKIP, refusal, ms);
+    else
+        tell(r, job->scenario, passed ? OUTCOME_PASS : OUTCOME_FAIL, bytes_str(report), ms);
     if (passed || !r->keep)
         nftw(job->work_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     bytes_free(report);
