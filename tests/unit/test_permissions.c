@@ -286,7 +286,7 @@ static void test_reserved(void)
     CU_ASSERT_FALSE(permissions_reserved_publish(SLICE_LIT("_GR_."), false));
     CU_ASSERT(permissions_reserved_publish(SLICE_LIT("$GR.abcd.x"), false));
     CU_ASSERT_TRUE(permissions_reserved_publish(SLICE_LIT("$GR.abcde.x"), false));
-    CU_ASSERT_TRUE(permissions_reserved_publish(SLICE_LIT("$GR.abcd."), false));
+    CU_ASSERT(permissions_reserved_publish(SLICE_LIT("$GR.abcd."), false));
     CU_ASSERT_FALSE(permissions_reserved_publish(SLICE_LIT("$GR."), false));
     CU_ASSERT(permissions_reserved_publish(SLICE_LIT("$NRG.x"), false));
     CU_ASSERT_FALSE(permissions_reserved_publish(SLICE_LIT("$NRG.x"), true));
