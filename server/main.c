@@ -6,6 +6,7 @@
 #include "base/config_tree.h"
 #include "net/env_uv.h"
 #include "server/flags.h"
+#include "server/log_open.h"
 #include "server/options_report.h"
 #include "server/server.h"
 #include "server/signal_cmd.h"
@@ -58,9 +59,9 @@ static void exec_tool(char **argv)
 
 /* ---- start ---- */
 
-static int complain(const struct program *p, slice text)
+static int complain(slice text)
 {
-    fprintf(stderr, "%s: %.*s\n", p->name, LOG_SLICE(text));
+    fprintf(stderr, "nats-server: %.*s\n", LOG_SLICE(text));
     return 1;
 }
 
@@ -77,33 +78,17 @@ static struct options *load(struct program *p)
     struct options_report report;
 
     if (!options_report_init(&report)) {
-        complain(p, SLICE_LIT("out of memory"));
+        complain(SLICE_LIT("out of memory"));
         return NULL;
     }
     struct options *o = options_load(&p->flags, &cfg_source_system, &report);
     slice text = options_report_text(&report);
     if (o == NULL)
-        complain(p, text);
+        complain(text);
     else if (text.len > 0)
         fprintf(stderr, "%.*s\n", LOG_SLICE(text));
     options_report_done(&report);
     return o;
-}
-
-static bool open_log(struct program *p, const struct options *o)
-{
-    char err[LOG_ERROR_MAX];
-    log_set_levels(p->log, o->debug, o->trace);
-    log_set_format(p->log, (struct log_format){.timestamps = o->logtime, .utc = o->logtime_utc});
-    bool ok = true;
-    if (o->log_file.len > 0)
-        ok = log_to_file(p->log, (const char *)o->log_file.ptr, o->log_size_limit, o->log_max_files, err);
-    else if (o->remote_syslog.len > 0 || o->syslog)
-        ok = log_to_syslog(p->log, o->remote_syslog.len > 0 ? (const char *)o->remote_syslog.ptr : NULL,
-                           p->name, err);
-    if (!ok)
-        complain(p, slice_str(err));
-    return ok;
 }
 
 static void on_done(void *ctx, int exit_code)
@@ -181,7 +166,7 @@ static bool on_signal(struct program *p, int sig)
 {
     if (sig == SIGNAL_DONE)
         return false;
-    log_dbg(p->log, "Trapped \"%s\" signal", signal_name(sig));
+    log_inf(p->log, "Trapped \"%s\" signal", signal_name(sig));
     switch (sig) {
     case SIGINT:
         return false;
@@ -227,7 +212,7 @@ static int serve(struct program *p, struct options *o)
     };
     p->server = server_new(&config, err);
     if (p->server == NULL && err[0] != '\0')
-        complain(p, slice_str(err));
+        complain(slice_str(err));
     if (p->server == NULL)
         return 1;
     server_start(p->server);
@@ -245,7 +230,7 @@ static int start(struct program *p)
 {
     const char *unsupported = flags_unsupported(&p->flags);
     if (unsupported != NULL) {
-        fprintf(stderr, "%s: flag -%s is not supported by midge yet\n", p->name, unsupported);
+        fprintf(stderr, "nats-server: flag -%s is not supported by midge yet\n", unsupported);
         return 1;
     }
     struct options *o = load(p);
@@ -253,11 +238,13 @@ static int start(struct program *p)
         return 1;
     const char *wrong = options_check(o);
     if (wrong != NULL) {
-        complain(p, slice_str(wrong));
+        complain(slice_str(wrong));
         options_free(o);
         return 1;
     }
-    if (!open_log(p, o)) {
+    char err[LOG_ERROR_MAX];
+    if (!log_open(p->log, o, p->name, err)) {
+        complain(slice_str(err));
         options_free(o);
         return 1;
     }
@@ -269,7 +256,7 @@ static int check(struct program *p)
     struct options *o = load(p);
     if (o == NULL)
         return 1;
-    fprintf(stderr, "%s: configuration file %.*s is valid (%.*s)\n", p->name, LOG_SLICE(o->config_file),
+    fprintf(stderr, "nats-server: configuration file %.*s is valid (%.*s)\n", LOG_SLICE(o->config_file),
             LOG_SLICE(o->digest));
     options_free(o);
     return 0;
@@ -294,11 +281,11 @@ static int run(struct program *p)
         return signal_command(&signal_world_system, p->flags.values[FLAG_SIGNAL].text, p->name, p->arena,
                               &error)
                    ? 0
-                   : complain(p, error);
+                   : complain(error);
     case FLAGS_CHECK:
         return check(p);
     case FLAGS_BAD:
-        return complain(p, error);
+        return complain(error);
     case FLAGS_START:
         break;
     }
@@ -316,7 +303,7 @@ int main(int argc, char **argv)
     p.log = p.env != NULL ? log_new(p.env) : NULL;
     p.name = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
     if (p.arena == NULL || p.log == NULL)
-        return complain(&p, SLICE_LIT("out of memory"));
+        return complain(SLICE_LIT("out of memory"));
     int rc;
     if (flags_parse(argc, argv, &p.flags, p.arena, &error)) {
         rc = run(&p);

@@ -3,6 +3,9 @@
 #include "base/errtext.h"
 #include "net/listener.h"
 #include "server/files.h"
+#include "base/arena.h"
+#include "server/log_open.h"
+#include "server/options_diff.h"
 #include "server/lame_duck.h"
 #include "server/settings.h"
 #include <arpa/inet.h>
@@ -37,6 +40,12 @@ struct server {
 static struct log *log_of(const struct server *s)
 {
     return s->config.log;
+}
+
+static bool fail(char *err, const char *what)
+{
+    snprintf(err, SETTINGS_ERROR_MAX, "%s", what);
+    return false;
 }
 
 /* ---- loops ---- */
@@ -260,12 +269,6 @@ static void log_banner(struct server *s)
         log_dbg(log, "Created system account: \"$SYS\"");
 }
 
-static bool fail(char *err, const char *what)
-{
-    snprintf(err, SETTINGS_ERROR_MAX, "%s", what);
-    return false;
-}
-
 static bool make_host(struct server *s, char *err)
 {
     struct client_host *h = &s->host;
@@ -392,26 +395,122 @@ static void shed(struct net_loop *l, void *ctx)
     }
 }
 
-static void apply_log(struct server *s)
+/* Close who came with a certificate that is not pinned any more. */
+struct pin_check {
+    struct server *server;
+    _Atomic int64_t closed;
+};
+
+static void check_pins(struct net_loop *l, void *ctx)
 {
-    log_set_levels(log_of(s), s->options->debug, s->options->trace);
-    log_set_format(log_of(s),
-                   (struct log_format){.timestamps = s->options->logtime, .utc = s->options->logtime_utc});
+    struct pin_check *check = ctx;
+    struct net_conn *next;
+    for (struct net_conn *c = l->conns; c != NULL; c = next) {
+        next = c->next;
+        if (client_check_pin(client_of(c)))
+            continue;
+        client_close(client_of(c), CLOSE_TLS);
+        atomic_fetch_add(&check->closed, 1);
+    }
+}
+
+static void pins_checked(void *ctx)
+{
+    struct pin_check *check = ctx;
+    int64_t closed = atomic_load(&check->closed);
+    if (closed > 0)
+        log_inf(log_of(check->server), "Disconnect %lld clients due to pinned certs reload",
+                (long long)closed);
+    free(check);
+}
+
+static void begin_pin_check(struct server *s)
+{
+    struct pin_check *check = calloc(1, sizeof *check);
+    if (check != NULL) {
+        check->server = s;
+        if (net_gather(s->host.loops, check_pins, pins_checked, check) == 0)
+            return;
+        free(check);
+    }
+    log_err(log_of(s), "out of memory: pinned certificates are checked for new connections only");
+}
+
+static void run_ports_file(struct net_task *task, struct net_loop *l)
+{
+    struct server *s = ((struct control_task *)task)->server;
+    (void)l;
+    remove_ports_file(s);
+    write_ports_file(s);
+    free(task);
+}
+
+static void renew_ports_file(struct server *s)
+{
+    struct control_task *task = malloc(sizeof *task);
+    if (task == NULL) {
+        log_err(log_of(s), "out of memory for the ports file");
+        return;
+    }
+    *task = (struct control_task){.task = {.fn = run_ports_file}, .server = s};
+    net_post(&s->host.loops->loops[0], &task->task);
+}
+
+/* What a reload changes beside settings and accounts. */
+static void apply_areas(struct server *s, unsigned areas)
+{
+    char err[FILES_ERROR_MAX];
+    if ((areas & OPTIONS_AREA_LOG) && !log_open(log_of(s), s->options, s->config.program, err))
+        log_err(log_of(s), "%s", err);
+    if ((areas & OPTIONS_AREA_PID_FILE) && s->options->pid_file.len > 0 &&
+        !pid_file_write((const char *)s->options->pid_file.ptr, (int)s->config.pid, err))
+        log_err(log_of(s), "Could not write pidfile: %s", err);
+    if (areas & OPTIONS_AREA_PORTS_FILE)
+        renew_ports_file(s);
+    if (net_gather(s->host.loops, take_new_settings, NULL, s) < 0 ||
+        net_gather(s->host.loops, shed, NULL, s) < 0)
+        log_err(log_of(s), "out of memory: live connections keep their old settings");
+    if (areas & OPTIONS_AREA_PINS)
+        begin_pin_check(s);
+}
+
+/* The new snapshots, complete; or nothing and a sentence in err. */
+static bool make_snapshots(struct server *s, struct options *options, struct client_settings **settings,
+                           struct accounts **table, char *err)
+{
+    struct settings_context ctx = {.identity = &s->identity, .port = server_port(s)};
+    *settings = settings_new(options, &ctx, err);
+    if (*settings == NULL)
+        return false;
+    epoch_enter(&s->control);
+    *table = settings_accounts(options, &s->host, s->config.loops, &s->last_account_id,
+                               accounts_now(&s->host.accounts), &s->control, err);
+    epoch_leave(&s->control);
+    if (*table == NULL)
+        settings_free(*settings);
+    return *table != NULL;
 }
 
 bool server_reload(struct server *s, struct options *options, char *err)
 {
-    struct settings_context ctx = {.identity = &s->identity, .port = server_port(s)};
-    struct client_settings *settings = settings_new(options, &ctx, err), *old = s->settings;
-    if (settings == NULL)
+    struct arena *arena = arena_new(0);
+    struct options_diff *diff = arena == NULL ? NULL : arena_alloc(arena, sizeof *diff);
+    struct client_settings *settings, *old = s->settings;
+    struct accounts *table;
+    if (diff == NULL) {
+        arena_free(arena);
+        options_free(options);
+        return fail(err, "out of memory");
+    }
+    options_compare(s->options, options, server_port(s), arena, diff);
+    if (diff->error != NULL) {
+        fail(err, diff->error);
+        arena_free(arena);
+        options_free(options);
         return false;
-    epoch_enter(&s->control);
-    struct accounts *now = accounts_now(&s->host.accounts);
-    struct accounts *table =
-        settings_accounts(options, &s->host, s->config.loops, &s->last_account_id, now, &s->control, err);
-    epoch_leave(&s->control);
-    if (table == NULL) {
-        settings_free(settings);
+    }
+    if (!make_snapshots(s, options, &settings, &table, err)) {
+        arena_free(arena);
         return false;
     }
     /* From here on nothing fails. Settings first: whoever is authorised anew is so under them. */
@@ -420,12 +519,14 @@ bool server_reload(struct server *s, struct options *options, char *err)
     atomic_store(&s->host.settings, settings);
     ledger_set_limit(&s->host.connections, options->max_connections);
     accounts_publish(&s->host.accounts, table, &s->control);
+    for (size_t i = 0; i < diff->count; i++) {
+        if (diff->changes[i].line.len > 0)
+            log_inf(log_of(s), "%.*s", LOG_SLICE(diff->changes[i].line));
+    }
+    apply_areas(s, diff->areas);
     settings_retire(old, &s->control);
-    apply_log(s);
-    if (net_gather(s->host.loops, take_new_settings, NULL, s) < 0 ||
-        net_gather(s->host.loops, shed, NULL, s) < 0)
-        log_err(log_of(s), "out of memory: live connections keep their old settings");
     epoch_collect(&s->control, EPOCH_COLLECT_TURN);
+    arena_free(arena);
     return true;
 }
 

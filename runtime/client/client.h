@@ -70,6 +70,8 @@ void client_send_lame_duck(struct client *c);
  * Who is no longer let in is closed; subscriptions that are no longer allowed are removed, and the client is
  * told. */
 void client_reloaded(struct client *c);
+/* Is its certificate (if it came with one) still pinned? */
+bool client_check_pin(struct client *c);
 /* Close it because max_connections was lowered. */
 void client_shed(struct client *c);
 

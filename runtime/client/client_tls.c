@@ -65,11 +65,11 @@ static void begin_handshake(struct client *c, slice first)
     net_conn_tls(&c->conn, s->tls, first);
 }
 
-static bool is_pinned(struct client *c)
+bool client_check_pin(struct client *c)
 {
     const char **pins = settings_of(c)->tls_pins;
     char hex[65];
-    if (pins == NULL)
+    if (pins == NULL || c->conn.tls == NULL || !net_tls_ready(c->conn.tls))
         return true;
     if (!net_tls_peer_pin(c->conn.tls, hex))
         return false;
@@ -92,7 +92,7 @@ void client_secured(struct net_conn *conn, const char *error)
 {
     struct client *c = client_of(conn);
     net_disarm(conn->loop, &c->auth_timer);
-    if (error == NULL && !is_pinned(c))
+    if (error == NULL && !client_check_pin(c))
         error = "certificate not pinned";
     if (error != NULL) {
         /* Probes that speak no TLS are not worth an ERR line. */
