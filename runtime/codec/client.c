@@ -40,7 +40,7 @@ const char *codec_client_error_text(enum codec_client_error kind)
     return "unknown error";
 }
 
-/* ------------------------------------------------------------------------------------------------ errors */
+/* ---------------------------------------------------------------------------------------- errors */
 
 static enum codec_rc fail(struct codec_client *p, enum codec_client_error kind, size_t at,
                           struct codec_client_fault fault, struct codec_client_event *ev)
@@ -97,7 +97,7 @@ static enum codec_rc refuse_byte(struct codec_client *p, slice in, size_t at, in
                 (struct codec_client_fault){.rest = slice_from(in, at), .state = place}, ev);
 }
 
-/* ------------------------------------------------------------------------------------------------ payload */
+/* --------------------------------------------------------------------------------------- payload */
 
 static enum codec_rc next_payload(struct codec_client *p, slice *in, struct codec_client_event *ev)
 {
@@ -139,7 +139,7 @@ static enum codec_rc with_payload(struct codec_client *p, slice *in, struct code
     return CODEC_EVENT;
 }
 
-/* -------------------------------------------------------------------------------------------------- lines */
+/* ----------------------------------------------------------------------------------------- lines */
 
 static enum codec_rc take_pub(struct codec_client *p, slice *in, slice text, struct codec_client_event *ev)
 {
@@ -256,14 +256,10 @@ static enum codec_rc take_line(struct codec_client *p, slice *in, struct codec_c
 {
     struct codec_line *ln = &p->line;
     ev->kind = (enum codec_client_kind)ln->verb;
-    if (ln->argc == 0) { /* PING, PONG, +OK */
-        codec_line_leave(ln, in);
-        return CODEC_EVENT;
-    }
     size_t breach;
     if (codec_line_too_long(ln, *in, ln->pos - 1, p->max_control_line, &breach))
         return refuse_long(p, *in, breach, ev);
-    slice text = codec_line_text(ln, *in);
+    slice text = ln->argc > 0 ? codec_line_text(ln, *in) : SLICE_EMPTY;
     switch (ev->kind) {
     case CODEC_CLIENT_PUB:
         return take_pub(p, in, text, ev);
@@ -275,9 +271,18 @@ static enum codec_rc take_line(struct codec_client *p, slice *in, struct codec_c
         return take_sub(p, in, text, ev);
     case CODEC_CLIENT_UNSUB:
         return take_unsub(p, in, text, ev);
-    default: /* CONNECT, INFO, -ERR */
+    case CODEC_CLIENT_CONNECT:
+    case CODEC_CLIENT_INFO:
+    case CODEC_CLIENT_ERR:
         return take_text(p, in, text, ev);
+    case CODEC_CLIENT_PING:
+    case CODEC_CLIENT_PONG:
+    case CODEC_CLIENT_OK:
+    case CODEC_CLIENT_PAYLOAD: /* which is no line */
+        break;
     }
+    codec_line_leave(ln, in);
+    return CODEC_EVENT;
 }
 
 enum codec_rc codec_client_next(struct codec_client *p, slice *in, struct codec_client_event *ev)

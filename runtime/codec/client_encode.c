@@ -3,7 +3,7 @@
 #include "codec/sink.h"
 #include <midge/client.h>
 
-/* ------------------------------------------------------------------------------------ what can be written */
+/* --------------------------------------------------------------------------- what can be written */
 
 static bool has_any(slice s, const char *bytes)
 {
@@ -56,8 +56,7 @@ static bool is_payload(bool complete, slice payload, uint32_t size, uint32_t hdr
     return hdr_size <= size && (!complete || payload.len == size);
 }
 
-/* ----------------------------------------------------------------------------------------- client to server
- */
+/* ------------------------------------------------------------------------------ client to server */
 
 static bool can_pub(const struct codec_client_pub *pub)
 {
@@ -204,8 +203,7 @@ size_t codec_client_encode(const struct codec_client_event *event, uint8_t *out,
     return s.len;
 }
 
-/* ----------------------------------------------------------------------------------------- server to client
- */
+/* ------------------------------------------------------------------------------ server to client */
 
 /* The parser's oddest text begins with LF; quotes cannot be put around that. */
 static bool is_bare_error(slice text)

@@ -17,8 +17,7 @@ static void write_line(struct codec_out *out, const struct codec_json_table *tab
     codec_out_put(out, SLICE_LIT("\r\n"));
 }
 
-/* -------------------------------------------------------------------------------------------------- clients
- */
+/* --------------------------------------------------------------------------------------- clients */
 
 static const struct codec_json_field connect_fields[] = {
     CODEC_JSON_FIELD(struct codec_connect, echo, "echo", CODEC_JSON_T_BOOL, KEEP),
@@ -70,8 +69,7 @@ bool codec_connect_copy(struct codec_connect *to, const struct codec_connect *fr
     return codec_json_copy(&codec_connect_table, to, from, arena);
 }
 
-/* --------------------------------------------------------------------------------------- routes and gateways
- */
+/* --------------------------------------------------------------------------- routes and gateways */
 
 static const struct codec_json_field route_fields[] = {
     CODEC_JSON_FIELD(struct codec_route_connect, echo, "echo", CODEC_JSON_T_BOOL, KEEP),
@@ -104,8 +102,7 @@ void codec_route_connect_write(struct codec_out *out, const struct codec_route_c
     write_line(out, &codec_route_connect_table, c);
 }
 
-/* ----------------------------------------------------------------------------------------------- leaf nodes
- */
+/* ------------------------------------------------------------------------------------ leaf nodes */
 
 static const struct codec_json_field leaf_fields[] = {
     CODEC_JSON_FIELD(struct codec_leaf_connect, version, "version", CODEC_JSON_T_STRING, OMIT),

@@ -17,8 +17,7 @@ const char *codec_headers_error_text(enum codec_headers_error kind)
     return "unknown error";
 }
 
-/* -------------------------------------------------------------------------------------------------- parser
- */
+/* ---------------------------------------------------------------------------------------- parser */
 
 /* The text from `at` to the end of the line, without CR LF and blanks before it. */
 static slice text_from(slice line, size_t at)
@@ -62,8 +61,7 @@ enum codec_rc codec_headers_next(struct codec_headers *h, slice *in, struct code
     return CODEC_EVENT;
 }
 
-/* -------------------------------------------------------------------------------------------------- lookup
- */
+/* ---------------------------------------------------------------------------------------- lookup */
 
 /* Offset of the next CR LF from `at` on; the end when there is none. */
 static size_t line_end(slice block, size_t at)
@@ -104,8 +102,7 @@ bool codec_headers_get(slice block, slice name, slice *value)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- writers
- */
+/* --------------------------------------------------------------------------------------- writers */
 
 #define VERSION "NATS/1.0"
 #define CRLF    "\r\n"

@@ -29,7 +29,7 @@ static struct frame *top(struct reader *r)
     return &r->frames[r->depth - 1];
 }
 
-/* ------------------------------------------------------------------------------------------------- errors */
+/* ---------------------------------------------------------------------------------------- errors */
 
 static void path_add(struct codec_json_error *e, slice part)
 {
@@ -105,7 +105,7 @@ static void refuse(struct reader *r, enum codec_json_error_kind kind, const stru
     skip(r);
 }
 
-/* ------------------------------------------------------------------------------------------------- memory */
+/* ---------------------------------------------------------------------------------------- memory */
 
 static void *take(struct reader *r, size_t n, size_t align, const struct codec_json_field *field)
 {
@@ -186,7 +186,7 @@ static size_t count_elements(const struct codec_json *p)
     }
 }
 
-/* ----------------------------------------------------------------------------- arrays of strings and maps */
+/* -------------------------------------------------------------------- arrays of strings and maps */
 
 /* A string of an array or (with its key) of a map; null counts as "". */
 static slice element(struct reader *r, const struct codec_json_field *field, size_t index,
@@ -284,7 +284,7 @@ static void read_map(struct reader *r, const struct codec_json_field *field, str
     r->options->arena->used = scratch != NULL ? mark : r->options->arena->used;
 }
 
-/* ------------------------------------------------------------------------------------------------ members */
+/* --------------------------------------------------------------------------------------- members */
 
 static bool store_int(const struct codec_json_field *field, uint8_t *member,
                       const struct codec_json_token *tok)
@@ -466,7 +466,7 @@ static void read_key(struct reader *r, struct frame *f)
         read_member(r, field, f->base);
 }
 
-/* ------------------------------------------------------------------------------------------------- shape */
+/* ----------------------------------------------------------------------------------------- shape */
 
 /* An element of an array of structs that is none. */
 static void refuse_element(struct reader *r, const struct frame *f)

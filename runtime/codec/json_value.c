@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ------------------------------------------------------------------------------------------------- strings
- */
+/* --------------------------------------------------------------------------------------- strings */
 
 static unsigned hex4(const uint8_t *p)
 {
@@ -113,8 +112,7 @@ bool codec_json_key_is(const struct codec_json_token *string, slice key)
     return i == body.len && k == key.len;
 }
 
-/* ------------------------------------------------------------------------------------------------- numbers
- */
+/* --------------------------------------------------------------------------------------- numbers */
 
 /* Digits as a number; false when above `max`. */
 static bool magnitude(slice digits, uint64_t max, uint64_t *value)

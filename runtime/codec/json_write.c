@@ -51,8 +51,7 @@ void codec_json_array_end(struct codec_json_writer *w)
     close_level(w, ']');
 }
 
-/* ------------------------------------------------------------------------------------------------- strings
- */
+/* --------------------------------------------------------------------------------------- strings */
 
 /* How many bytes at the front of s stand for themselves. */
 static size_t verbatim(const struct codec_json_writer *w, slice s)
@@ -128,8 +127,7 @@ void codec_json_string(struct codec_json_writer *w, slice value)
     put_string(w, value);
 }
 
-/* ------------------------------------------------------------------------------------------------- scalars
- */
+/* --------------------------------------------------------------------------------------- scalars */
 
 static void put_digits(struct codec_json_writer *w, uint64_t value, bool minus)
 {
@@ -280,8 +278,7 @@ void codec_json_float(struct codec_json_writer *w, double value)
         put_plain(w, &d);
 }
 
-/* -------------------------------------------------------------------------------------------- key and value
- */
+/* --------------------------------------------------------------------------------- key and value */
 
 void codec_json_put_string(struct codec_json_writer *w, const char *key, slice value)
 {
@@ -313,8 +310,7 @@ void codec_json_put_bool(struct codec_json_writer *w, const char *key, bool valu
     codec_json_bool(w, value);
 }
 
-/* -------------------------------------------------------------------------------------------------- structs
- */
+/* --------------------------------------------------------------------------------------- structs */
 
 static void write_strings(struct codec_json_writer *w, const struct codec_json_strings *s)
 {

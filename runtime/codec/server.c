@@ -44,7 +44,7 @@ static enum codec_rc fail(struct codec_server *p, enum codec_server_error kind, 
     return CODEC_ERROR;
 }
 
-/* ------------------------------------------------------------------------------------------------ payload */
+/* --------------------------------------------------------------------------------------- payload */
 
 static enum codec_rc next_payload(struct codec_server *p, slice *in, struct codec_server_event *ev)
 {
@@ -86,7 +86,7 @@ static enum codec_rc with_payload(struct codec_server *p, slice *in, struct code
     return CODEC_EVENT;
 }
 
-/* -------------------------------------------------------------------------------------------------- lines */
+/* ----------------------------------------------------------------------------------------- lines */
 
 static enum codec_rc take_msg(struct codec_server *p, slice *in, slice text, struct codec_server_event *ev)
 {

@@ -25,7 +25,7 @@ enum {
     MAX_PAYLOAD = 1048576,
 };
 
-/* ------------------------------------------------------------------------------------------------- inputs */
+/* ---------------------------------------------------------------------------------------- inputs */
 
 static uint64_t random_state;
 
@@ -125,8 +125,7 @@ static size_t make_input(uint8_t *buf)
     return n + sizeof(last) - 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ verdicts
- */
+/* -------------------------------------------------------------------------------------- verdicts */
 
 struct answer {
     char text[ANSWER_MAX];
@@ -295,8 +294,7 @@ static const char *expect(slice input, struct answer *a)
     return rc == CODEC_MORE && m.parser.phase == CODEC_IN_PAYLOAD ? m.once_more : NULL;
 }
 
-/* --------------------------------------------------------------------------------------------- real answers
- */
+/* ---------------------------------------------------------------------------------- real answers */
 
 static int dial(uint16_t port)
 {
@@ -361,8 +359,7 @@ static bool ask(uint16_t port, slice input, struct answer *a)
     return ok && note_answers(slice_make(buf, len), a);
 }
 
-/* ---------------------------------------------------------------------------------------------------- main
- */
+/* ------------------------------------------------------------------------------------------ main */
 
 static void show(const char *title, slice bytes)
 {

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* ------------------------------------------------------------------------------- events as lines of text */
+/* ----------------------------------------------------------------------- events as lines of text */
 
 struct text {
     char buf[65536];
@@ -107,7 +107,7 @@ static void put_error(struct text *t, const struct codec_client_event *e)
     put(t, "\n");
 }
 
-/* -------------------------------------------------------------------------------------------- the driver */
+/* ------------------------------------------------------------------------------------ the driver */
 
 struct options {
     bool headers;
@@ -212,7 +212,7 @@ static void expect_with(slice all, const char *want, struct options opt)
 #define EXPECT(in, want)   expect_with(SLICE_LIT(in), want, (struct options){.headers = false})
 #define EXPECT_H(in, want) expect_with(SLICE_LIT(in), want, (struct options){.headers = true})
 
-/* --------------------------------------------------------------------------------------------- the tests */
+/* ------------------------------------------------------------------------------------- the tests */
 
 /* covers: CP-47 CP-48 CP-49 */
 static void test_verbs(void)

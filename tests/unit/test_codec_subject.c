@@ -134,8 +134,7 @@ static void test_relations(void)
     CU_ASSERT_FALSE(codec_subject_subset(SLICE_EMPTY, SLICE_LIT(">")));
 }
 
-/* ---------------------------------------------------------------------------------------------------- keys
- */
+/* ------------------------------------------------------------------------------------------ keys */
 
 static void test_nkeys(void)
 {
@@ -222,8 +221,7 @@ static void test_seeds(void)
     CU_ASSERT_FALSE(codec_nkey_decode_seed(slice_make(text, sizeof(text)), &kind, back));
 }
 
-/* ------------------------------------------------------------------------------------------------- quoting
- */
+/* --------------------------------------------------------------------------------------- quoting */
 
 static void quote_gives(slice bytes, const char *want)
 {

@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-/* ------------------------------------------------------------------ client to server: events and errors */
+/* ----------------------------------------------------------- client to server: events and errors */
 
 enum codec_client_kind {
     CODEC_CLIENT_CONNECT = 1, /* text: the JSON, unread (connect.h reads it) */
@@ -119,7 +119,7 @@ struct codec_client_event {
 /* A sentence for people, static. */
 CODEC_API const char *codec_client_error_text(enum codec_client_error kind);
 
-/* --------------------------------------------------------------------------- client to server: the parser */
+/* ------------------------------------------------------------------ client to server: the parser */
 
 struct codec_client {
     /* The caller's, to be set at any time between two calls. */
@@ -159,8 +159,7 @@ static inline bool codec_client_at_verb(const struct codec_client *p)
  * CRLF. Numbers are written as size_text and hdr_text have them, or as digits when those are empty. */
 CODEC_API size_t codec_client_encode(const struct codec_client_event *event, uint8_t *out, size_t cap);
 
-/* ------------------------------------------------------------------------------------------ server to client
- */
+/* ------------------------------------------------------------------------------ server to client */
 
 enum codec_server_kind {
     CODEC_SERVER_INFO = 1, /* text: the JSON, unread (info.h) */

@@ -17,8 +17,7 @@
 extern "C" {
 #endif
 
-/* -------------------------------------------------------------------------------------------------- parser
- */
+/* ---------------------------------------------------------------------------------------- parser */
 
 enum codec_headers_kind {
     CODEC_HEADERS_STATUS = 1, /* the first line: code (0: none), value: the description */
@@ -62,16 +61,14 @@ CODEC_API enum codec_rc codec_headers_next(struct codec_headers *h, slice *in,
 
 CODEC_API const char *codec_headers_error_text(enum codec_headers_error kind);
 
-/* -------------------------------------------------------------------------------------------------- lookup
- */
+/* ---------------------------------------------------------------------------------------- lookup */
 
 /* The first header of that name: the exact bytes of the name, behind a CR LF (so never at the start of the
  * block) and followed at once by a colon. The value is what stands behind the colon and any spaces, up to the
  * CR LF (or the end). false: there is none. */
 CODEC_API bool codec_headers_get(slice block, slice name, slice *value);
 
-/* ------------------------------------------------------------------------------------------------- writers
- */
+/* --------------------------------------------------------------------------------------- writers */
 
 /* The pieces of a block: begin, any number of fields, end. A status of 0 is left out, and so is its
  * description. The caller sees to it that names and texts hold no CR, LF or colon that would end them. */

@@ -20,7 +20,8 @@ CODEC_API void codec_quote(struct codec_out *out, slice bytes);
 /* %q of the character at the front of bytes (not empty), in single quotes. */
 CODEC_API void codec_quote_char(struct codec_out *out, slice bytes);
 
-/* In back quotes when all of it is visible and no back quote, else as %q: so Go's JSON errors show an escape. */
+/* In back quotes when all of it is visible and no back quote, else as %q: so Go's JSON errors show an escape.
+ */
 CODEC_API void codec_quote_back(struct codec_out *out, slice bytes);
 
 #ifdef __cplusplus
