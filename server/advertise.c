@@ -1,6 +1,7 @@
 /* client_advertise: what clients are told instead of where the server listens. */
 #include "base/arena.h"
 #include "server/options.h"
+#include <limits.h>
 #include <stdlib.h>
 
 #define S(s) (int)(s).len, (const char *)(s).ptr
@@ -47,26 +48,33 @@ static const char *split(slice s, slice *host, slice *port, bool *bare)
     return has(*host, ']') || has(*port, ']') ? "unexpected ']' in address" : NULL;
 }
 
+/* A decimal number that fits an int. */
+static bool parse_number(slice s, int *out)
+{
+    char *end, buf[16];
+    if (s.len == 0 || s.len >= sizeof buf || s.ptr[0] <= ' ')
+        return false;
+    memcpy(buf, s.ptr, s.len);
+    buf[s.len] = '\0';
+    long n = strtol(buf, &end, 10);
+    if (end != buf + s.len || n > INT_MAX || n < INT_MIN)
+        return false;
+    *out = (int)n;
+    return true;
+}
+
 const char *options_advertise(const struct options *o, int default_port, slice *host, int *port)
 {
     slice text, error = SLICE_EMPTY;
     bool bare;
-    *port = default_port;
+    int number = 0;
     const char *wrong = split(o->client_advertise, host, &text, &bare);
     *host = trim(*host);
     text = trim(text);
-    if (wrong != NULL) {
+    if (wrong != NULL)
         error = arena_printf(o->arena, "address %.*s: %s", S(o->client_advertise), wrong);
-    } else if (!bare) {
-        char *end, buf[16] = "";
-        if (text.len < sizeof buf)
-            memcpy(buf, text.len > 0 ? text.ptr : (const uint8_t *)"", text.len);
-        long n = strtol(buf, &end, 10);
-        if (text.len == 0 || end != buf + text.len || text.len >= sizeof buf || n > 2147483647 ||
-            n < -2147483647)
-            error = arena_printf(o->arena, "strconv.Atoi: parsing \"%.*s\": invalid syntax", S(text));
-        else if (n != 0 && n != -1)
-            *port = (int)n;
-    }
+    else if (!bare && !parse_number(text, &number))
+        error = arena_printf(o->arena, "strconv.Atoi: parsing \"%.*s\": invalid syntax", S(text));
+    *port = number == 0 || number == -1 ? default_port : number;
     return error.ptr == NULL ? NULL : (const char *)error.ptr;
 }

@@ -54,6 +54,16 @@ static size_t put_time(char *buf, size_t room, const struct log_line *line)
     return n + (size_t)more;
 }
 
+void log_bare(struct env *env, const char *text)
+{
+    char when[32];
+    time_t secs = (time_t)(env_wall_ns(env) / NS_PER_S);
+    struct tm tm;
+    localtime_r(&secs, &tm);
+    strftime(when, sizeof when, "%Y/%m/%d %H:%M:%S", &tm);
+    fprintf(stderr, "%s %s\n", when, text);
+}
+
 slice log_prefix(char *buf, const struct log_line *line, bool colour)
 {
     size_t n = (size_t)snprintf(buf, LOG_PREFIX_MAX, "[%d] ", (int)getpid());

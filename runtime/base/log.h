@@ -83,6 +83,9 @@ void log_reopen(struct log *l);
 /* Lines that could not be written since the start. */
 uint64_t log_lost(struct log *l);
 
+/* "YYYY/MM/DD HH:MM:SS TEXT" to stderr, without a log: how Go reports a log that cannot be opened. */
+void log_bare(struct env *env, const char *text);
+
 /* Write one line when the level is on. */
 __attribute__((format(printf, 3, 4))) void log_at(struct log *l, enum log_level level, const char *fmt, ...);
 void log_vat(struct log *l, enum log_level level, const char *fmt, va_list args)
