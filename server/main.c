@@ -59,9 +59,18 @@ static void exec_tool(char **argv)
 
 /* ---- start ---- */
 
+/* Texts may hold NUL: the configuration's errors show the end of a file so. */
+static void tell(slice text)
+{
+    if (fwrite(text.ptr, 1, text.len, stderr) != text.len)
+        exit(1); /* nobody can be told that nobody can be told */
+}
+
 static int complain(slice text)
 {
-    fprintf(stderr, "nats-server: %.*s\n", LOG_SLICE(text));
+    tell(SLICE_LIT("nats-server: "));
+    tell(text);
+    tell(SLICE_LIT("\n"));
     return 1;
 }
 
@@ -72,8 +81,9 @@ static unsigned loop_count(void)
     return n < 1 ? 1 : n > LOOPS_MAX ? LOOPS_MAX : (unsigned)n;
 }
 
-/* Options from the file and the flags; on failure they are told on stderr. */
-static struct options *load(struct program *p)
+/* Options from the file and the flags, or NULL; what is wrong is told on stderr. With `strict` warnings are
+ * wrong, too. */
+static struct options *load(struct program *p, bool strict)
 {
     struct options_report report;
 
@@ -83,10 +93,13 @@ static struct options *load(struct program *p)
     }
     struct options *o = options_load(&p->flags, &cfg_source_system, &report);
     slice text = options_report_text(&report);
+    if (o != NULL && strict && text.len > 0) {
+        options_free(o);
+        o = NULL;
+    }
     if (o == NULL)
-        complain(text);
-    else if (text.len > 0)
-        fprintf(stderr, "%.*s\n", LOG_SLICE(text));
+        tell(SLICE_LIT("nats-server: "));
+    tell(text);
     options_report_done(&report);
     return o;
 }
@@ -233,7 +246,7 @@ static int start(struct program *p)
         fprintf(stderr, "nats-server: flag -%s is not supported by midge yet\n", unsupported);
         return 1;
     }
-    struct options *o = load(p);
+    struct options *o = load(p, false);
     if (o == NULL)
         return 1;
     const char *wrong = options_check(o);
@@ -244,7 +257,7 @@ static int start(struct program *p)
     }
     char err[LOG_ERROR_MAX];
     if (!log_open(p->log, o, p->name, err)) {
-        complain(slice_str(err));
+        log_bare(p->env, err);
         options_free(o);
         return 1;
     }
@@ -253,7 +266,7 @@ static int start(struct program *p)
 
 static int check(struct program *p)
 {
-    struct options *o = load(p);
+    struct options *o = load(p, true);
     if (o == NULL)
         return 1;
     fprintf(stderr, "nats-server: configuration file %.*s is valid (%.*s)\n", LOG_SLICE(o->config_file),
