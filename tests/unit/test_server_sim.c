@@ -1,0 +1,263 @@
+/* The whole server in the simulated world: the hard cases of delivery under random turn order, with 1 to 4
+ * loops.
+ *
+ * SEEDS in the environment sets how many seeds each case plays. */
+#include "unit.h"
+#include "sim/sim_server.h"
+
+#include <stdlib.h>
+
+#define MS INT64_C(1000000)
+
+static const char plain[] = "host: \"10.0.0.1\"\n";
+
+static uint64_t seeds(void)
+{
+    const char *text = getenv("SEEDS");
+    return text == NULL ? 25 : strtoull(text, NULL, 10);
+}
+
+/* Each case once a seed and a number of loops. */
+static void play(void (*game)(struct sim_server *s))
+{
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+        struct sim_server *s = sim_server_new(seed, 1 + (unsigned)(seed % 4), plain);
+        game(s);
+        sim_server_free(s);
+    }
+}
+
+/* covers: CP-1 CP-15 */
+static void hello(struct sim_server *s)
+{
+    struct sim_client *c = sim_client_new(s, false);
+    sim_client_send(c, "CONNECT {\"protocol\":1}\r\nPING\r\n");
+    CU_ASSERT_STRING_EQUAL(sim_client_expect(c, "PONG\r\n"), "+OK\r\n");
+    sim_client_expect(c, "\"connect_info\":true");
+}
+
+static void test_hello(void)
+{
+    play(hello);
+}
+
+/* The second of two pipelined requests to a responder that takes one gets its 503 before the PONG. */
+static void max_one(struct sim_server *s)
+{
+    struct sim_client *responder = sim_client_new(s, true), *asker = sim_client_new(s, true);
+    sim_client_send(responder, "SUB svc 1\r\nUNSUB 1 1\r\n");
+    sim_client_sync(responder);
+    sim_client_send(asker, "SUB in.* 9\r\nPUB svc in.1 1\r\na\r\nPUB svc in.2 1\r\nb\r\n");
+    const char *got = sim_client_sync(asker);
+    CU_ASSERT(strstr(got, "HMSG in.2 9 35 35\r\nNATS/1.0 503\r\n") == got);
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(responder), "MSG svc 1 in.1 1\r\na\r\n");
+    /* The sid is free again. */
+    sim_client_send(responder, "SUB other 1\r\n");
+    sim_client_sync(responder);
+    sim_client_send(asker, "PUB other 1\r\nx\r\n");
+    sim_client_sync(asker);
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(responder), "MSG other 1 1\r\nx\r\n");
+}
+
+static void test_max_one(void)
+{
+    play(max_one);
+}
+
+/* covers: CP-109: a queue group with a member that takes one message delivers ten of ten. */
+static void queue_max_one(struct sim_server *s)
+{
+    struct sim_client *a = sim_client_new(s, true), *b = sim_client_new(s, true),
+                      *p = sim_client_new(s, true);
+    sim_client_send(a, "SUB q g 1\r\nUNSUB 1 1\r\n");
+    sim_client_send(b, "SUB q g 1\r\n");
+    sim_client_sync(a);
+    sim_client_sync(b);
+    for (int i = 0; i < 10; i++)
+        sim_client_send(p, "PUB q 1\r\n%d\r\n", i);
+    sim_client_sync(p);
+    unsigned first = sim_client_count(a, "MSG q 1 1\r\n"), rest = sim_client_count(b, "MSG q 1 1\r\n");
+    CU_ASSERT(first <= 1);
+    CU_ASSERT_EQUAL(first + rest, 10);
+}
+
+static void test_queue_max_one(void)
+{
+    play(queue_max_one);
+}
+
+/* Members that unsubscribe under a flood lose nothing. */
+static void queue_leavers(struct sim_server *s)
+{
+    enum { MEMBERS = 4, MESSAGES = 200 };
+    struct sim_client *m[MEMBERS], *p = sim_client_new(s, true);
+    unsigned got = 0;
+    for (int i = 0; i < MEMBERS; i++) {
+        m[i] = sim_client_new(s, true);
+        sim_client_send(m[i], "SUB q g 1\r\n");
+        sim_client_sync(m[i]);
+    }
+    for (int i = 0; i < MESSAGES; i++) {
+        sim_client_send(p, "PUB q 3\r\nabc\r\n");
+        if (i % 60 == 30)
+            sim_client_send(m[i / 60], "UNSUB 1\r\n");
+        if (i % 7 == 0)
+            sim_server_run(s, MS / 4);
+    }
+    sim_client_sync(p);
+    for (int i = 0; i < MEMBERS; i++)
+        got += sim_client_count(m[i], "MSG q 1 3\r\n");
+    CU_ASSERT_EQUAL(got, MESSAGES);
+}
+
+static void test_queue_leavers(void)
+{
+    play(queue_leavers);
+}
+
+/* A publishes and is told so; B, who knows that, publishes: C gets both in that order. */
+static void causality(struct sim_server *s)
+{
+    struct sim_client *a = sim_client_new(s, true), *b = sim_client_new(s, true),
+                      *c = sim_client_new(s, true);
+    sim_client_send(c, "SUB x 1\r\nSUB y 2\r\n");
+    sim_client_sync(c);
+    for (int i = 0; i < 10; i++) {
+        sim_client_send(a, "PUB x 1\r\na\r\n");
+        sim_client_sync(a);
+        sim_client_send(b, "PUB y 1\r\nb\r\n");
+        sim_client_sync(b);
+        CU_ASSERT_STRING_EQUAL(sim_client_sync(c), "MSG x 1 1\r\na\r\nMSG y 2 1\r\nb\r\n");
+    }
+}
+
+static void test_causality(void)
+{
+    play(causality);
+}
+
+/* SUB and UNSUB churn of one subject from many connections ends with the right interest. */
+static void churn(struct sim_server *s)
+{
+    enum { CONNS = 6, ROUNDS = 40 };
+    struct sim_client *c[CONNS], *p = sim_client_new(s, true);
+    bool on[CONNS] = {false};
+    struct sched *r = sim_server_sched(s);
+    for (int i = 0; i < CONNS; i++)
+        c[i] = sim_client_new(s, true);
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t i = (size_t)sched_below(r, CONNS);
+        sim_client_send(c[i], on[i] ? "UNSUB 1\r\n" : "SUB hot 1\r\n");
+        on[i] = !on[i];
+        if (sched_chance(r, 0.3))
+            sim_client_send(p, "PUB hot 0\r\n\r\n");
+        if (sched_chance(r, 0.3))
+            sim_server_run(s, MS / 5);
+    }
+    sim_client_sync(p);
+    for (int i = 0; i < CONNS; i++)
+        sim_client_sync(c[i]);
+    sim_client_send(p, "PUB hot 4\r\nlast\r\n");
+    sim_client_sync(p);
+    for (int i = 0; i < CONNS; i++)
+        CU_ASSERT_EQUAL(sim_client_count(c[i], "last"), on[i] ? 1 : 0);
+}
+
+static void test_churn(void)
+{
+    play(churn);
+}
+
+/* Connections that vanish in the middle of anything disturb nobody. */
+static void vanish(struct sim_server *s)
+{
+    struct sim_client *stays = sim_client_new(s, true);
+    sim_client_send(stays, "SUB > 1\r\n");
+    sim_client_sync(stays);
+    for (int i = 0; i < 8; i++) {
+        struct sim_client *c = sim_client_new(s, true);
+        sim_client_send(c, "SUB gone.%d 1\r\nPUB a 5\r\nhel", i);
+        sim_server_run(s, sched_between(sim_server_sched(s), 0, 2 * MS));
+        sim_client_close(c);
+    }
+    sim_server_run(s, 1000 * MS);
+    sim_client_send(stays, "PUB b 2\r\nok\r\n");
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(stays), "MSG b 1 2\r\nok\r\n");
+}
+
+static void test_vanish(void)
+{
+    play(vanish);
+}
+
+/* covers: CP-160: who does not read holds up nobody else, and is cut off at max_pending. */
+static void stalled_reader(struct sim_server *s)
+{
+    enum { N = 3000 };
+    struct sim_client *slow = sim_client_new(s, true), *fast = sim_client_new(s, true),
+                      *p = sim_client_new(s, true);
+    sim_client_send(slow, "SUB x 1\r\n");
+    sim_client_send(fast, "SUB x 1\r\n");
+    sim_client_sync(slow);
+    sim_client_sync(fast);
+    sim_client_pause(slow, true);
+    for (int i = 0; i < N; i++)
+        sim_client_send(p, "PUB x 1000\r\n%01000d\r\n", i);
+    sim_client_sync(p);
+    CU_ASSERT_EQUAL(sim_client_count(fast, "MSG x 1 1000\r\n"), N);
+    sim_client_pause(slow, false);
+    CU_ASSERT(sim_client_closed(slow));
+}
+
+static void test_stalled_reader(void)
+{
+    for (uint64_t seed = 1; seed <= seeds() / 5 + 1; seed++) {
+        struct sim_server *s =
+            sim_server_new(seed, 1 + (unsigned)(seed % 4),
+                           "host: \"10.0.0.1\"\nmax_pending: 1500000\nmax_payload: 100000\n");
+        stalled_reader(s);
+        sim_server_free(s);
+    }
+}
+
+/* covers: CP-129 CP-131: long timers cost no time here: a mute client with the defaults is stale after
+ * minutes. */
+static void test_stale(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_server *s = sim_server_new(seed, 2, plain);
+        struct sim_client *c = sim_client_new(s, true);
+        int64_t start = sched_now(sim_server_sched(s));
+        for (int i = 0; i < 40 && sched_now(sim_server_sched(s)) - start < 1000 * MS; i++)
+            sim_server_run(s, 100 * MS);
+        sim_server_run(s, 1900 * MS);
+        CU_ASSERT_STRING_EQUAL(sim_client_expect(c, "PING\r\n"), "");
+        sim_server_run(s, 121000 * MS);
+        CU_ASSERT_STRING_EQUAL(sim_client_expect(c, "PING\r\n"), "");
+        sim_server_run(s, 121000 * MS);
+        sim_client_expect(c, "-ERR 'Stale Connection'\r\n");
+        CU_ASSERT(sim_client_closed(c));
+        sim_server_free(s);
+    }
+}
+
+/* The same seed is the same history, another one another. */
+static void test_replay(void)
+{
+    uint64_t digest[3];
+    for (int i = 0; i < 3; i++) {
+        struct sim_server *s = sim_server_new(i == 2 ? 8 : 7, 4, plain);
+        queue_leavers(s);
+        digest[i] = sim_server_free(s);
+    }
+    CU_ASSERT_EQUAL(digest[0], digest[1]);
+    CU_ASSERT_NOT_EQUAL(digest[0], digest[2]);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_hello),         UNIT_TEST(test_max_one),        UNIT_TEST(test_queue_max_one),
+    UNIT_TEST(test_queue_leavers), UNIT_TEST(test_causality),      UNIT_TEST(test_churn),
+    UNIT_TEST(test_vanish),        UNIT_TEST(test_stalled_reader), UNIT_TEST(test_stale),
+    UNIT_TEST(test_replay),
+};
+UNIT_MAIN("server in the simulated world", tests)
