@@ -436,7 +436,7 @@ static int find_dir(struct sim_disk *d, const char *path, struct sim_node **out)
 static int sim_list(struct disk *base, const char *path, disk_list_fn fn, void *ctx)
 {
     struct sim_disk *d = disk_of(base);
-    struct sim_node *dir;
+    struct sim_node *dir = NULL;
     int rc = enter(d, SIM_LIST, false, path, 0);
     if (rc == 0)
         rc = find_dir(d, path, &dir);

@@ -645,8 +645,8 @@ static void establish(struct sim_conn *c, struct sim_listener *s)
 static void on_syn(void *ctx)
 {
     struct sim_conn *c = ctx;
-    struct sim_ip ip;
-    uint16_t port;
+    struct sim_ip ip = {0};
+    uint16_t port = 0;
     c->events--;
     if (c->end[0] == NULL || !alive(c, 0) || c->end[0]->error != 0) {
         conn_release(c);

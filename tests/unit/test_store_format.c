@@ -101,7 +101,7 @@ static void test_varints(void)
     /* An eleventh byte, a tenth that passes 64 bits, and an early end. */
     static const char *bad[] = {"8080808080808080808001", "ffffffffffffffffff02", "80", ""};
     for (size_t i = 0; i < 4; i++) {
-        size_t len;
+        size_t len = 0;
         uint8_t *b = json_hex(bad[i], &len);
         struct byte_reader r = byte_reader_of(slice_make(b, len));
         CU_ASSERT_EQUAL(take_uv(&r), 0);
@@ -201,7 +201,7 @@ static void test_bad_records(void)
 /* index.db read and written again gives the same bytes. */
 static void round_trip_index(const char *path, const char *stream)
 {
-    size_t len;
+    size_t len = 0;
     char *file = json_read_file(path, &len);
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     struct hash_key key = hash_key_of(slice_str(stream));
@@ -349,7 +349,7 @@ static void test_side_files(void)
 {
     static const char dir[] = GOLDEN "deletes-ttl-consumers/store/jetstream/$G/streams/";
     char path[256];
-    size_t len;
+    size_t len = 0;
     snprintf(path, sizeof path, "%sTTLS/msgs/thw.db", dir);
     char *file = json_read_file(path, &len);
     struct side_reader r;
@@ -414,7 +414,7 @@ static void test_golden_consumers(void)
              GLOB_BRACE, NULL, &g),
         0);
     for (size_t i = 0; i < g.gl_pathc; i++) {
-        size_t len;
+        size_t len = 0;
         char text[64], *file = json_read_file(g.gl_pathv[i], &len);
         struct consumer_state a = {0}, b = {0};
         CU_ASSERT_EQUAL_FATAL(consumer_state_decode(&a, slice_make(file, len), text, sizeof text), STORE_OK);
@@ -444,7 +444,7 @@ static void test_golden_consumers(void)
     }
     globfree(&g);
     CU_ASSERT_EQUAL(seen, 10);
-    size_t len;
+    size_t len = 0;
     char text[64],
         *file = json_read_file(
             GOLDEN "deletes-ttl-consumers/store/jetstream/$G/streams/WORK/obs/explicit/o.dat", &len);
@@ -470,7 +470,7 @@ static void open_keys(const char *kase, enum store_cipher cipher, const char *se
     size_t seen = 0;
     for (struct json *k = json_get(keys, "keys")->first; k != NULL; k = k->next) {
         snprintf(path, sizeof path, GOLDEN "%s/%s", kase, json_text(json_get(k, "file")));
-        size_t len;
+        size_t len = 0;
         char *file = json_read_file(path, &len);
         CU_ASSERT_PTR_NOT_NULL_FATAL(file);
         uint8_t kek[32], again[CRYPT_KEY_FILE_MAX];

@@ -246,7 +246,7 @@ static void test_every_byte_flipped(void)
 {
     struct json *expected = json_load(GOLDEN "expected.json");
     const struct json *config = json_get(json_get(expected, "ONE"), "config");
-    size_t block_len, index_len;
+    size_t block_len, index_len = 0;
     char *block = json_read_file(GOLDEN "store/jetstream/$G/streams/ONE/msgs/1.blk", &block_len);
     char *index = json_read_file(GOLDEN "store/jetstream/$G/streams/ONE/msgs/index.db", &index_len);
     CU_ASSERT_EQUAL(block_len, 420);
