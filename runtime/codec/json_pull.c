@@ -64,6 +64,11 @@ static enum codec_json_event close_level(struct codec_json *p)
     return object ? CODEC_JSON_OBJECT_END : CODEC_JSON_ARRAY_END;
 }
 
+static bool is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 /* A string that stopped at pos: is it a bad escape, a control character, or just not all there? An escape
  * that the end of the text cuts off may yet become a good one. */
 static enum codec_json_event broken_string(struct codec_json *p)
@@ -71,10 +76,11 @@ static enum codec_json_event broken_string(struct codec_json *p)
     size_t at = p->pos;
     if (at < p->text.len && p->text.ptr[at] == '\\') {
         size_t i = at + 1;
-        if (i < p->text.len && p->text.ptr[i] == 'u')
-            for (i++; i < p->text.len && i < at + 6 &&
-                      memchr("0123456789abcdefABCDEF", p->text.ptr[i], 22) != NULL;)
+        if (i < p->text.len && p->text.ptr[i] == 'u') {
+            i++;
+            while (i < p->text.len && i < at + 6 && is_hex(p->text.ptr[i]))
                 i++;
+        }
         return broken(p, CODEC_JSON_E_ESCAPE, i < p->text.len ? at : p->text.len);
     }
     return broken(p, CODEC_JSON_E_STRING, at);

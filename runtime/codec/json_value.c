@@ -1,6 +1,6 @@
 /* Strings and numbers out of their text. */
 #include "codec/utf8.h"
-#include <errno.h>
+#include <math.h>
 #include <midge/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,7 +190,7 @@ bool codec_json_double(const struct codec_json_token *number, double *value)
     }
     snprintf(buf + n, sizeof(buf) - n, "e%ld", exponent);
     double v = strtod(buf, NULL);
-    if (v > 1.7976931348623157e308 || v < -1.7976931348623157e308)
+    if (isinf(v))
         return false;
     *value = v;
     return true;

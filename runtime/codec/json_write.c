@@ -251,7 +251,10 @@ static void put_plain(struct codec_json_writer *w, const struct decimal *d)
     for (int i = 0; i < d->count || i < d->point; i++) {
         if (i == d->point && i > 0)
             codec_out_byte(w->out, '.');
-        codec_out_byte(w->out, i < d->count ? d->digits[i] : '0');
+        char digit = '0';
+        if (i < d->count)
+            digit = d->digits[i];
+        codec_out_byte(w->out, digit);
     }
 }
 

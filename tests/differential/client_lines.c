@@ -6,17 +6,12 @@
  *
  * Environment: SERVER_UNDER_TEST (default NATS_SERVER, then build/peer/nats-server), SEED (1), COUNT (3000).
  */
-#include "../clients/peer.h"
+#include "peer_link.h"
 
-#include <arpa/inet.h>
 #include <midge/client.h>
 #include <midge/connect.h>
 #include <midge/subject.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     INPUT_MAX =
@@ -26,16 +21,6 @@ enum {
 };
 
 /* ---------------------------------------------------------------------------------------- inputs */
-
-static uint64_t random_state;
-
-static uint32_t below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 32) % n;
-}
 
 static const char *const pieces[] = {
     "PING\r\n",
@@ -95,19 +80,19 @@ static size_t make_input(uint8_t *buf)
                       last[] = "PING\r\n";
     size_t n = sizeof(first) - 1;
     memcpy(buf, first, n);
-    uint32_t lines = 1 + below(4);
+    uint32_t lines = 1 + link_below(4);
     for (uint32_t i = 0; i < lines; i++) {
-        const char *piece = pieces[below(sizeof(pieces) / sizeof(pieces[0]))];
+        const char *piece = pieces[link_below(sizeof(pieces) / sizeof(pieces[0]))];
         size_t len = strlen(piece);
         if (n + len + 16 > INPUT_MAX)
             break;
         memcpy(buf + n, piece, len);
         n += len;
     }
-    for (uint32_t hits = below(4); hits > 0 && n >= sizeof(first); hits--) {
-        size_t at = sizeof(first) - 1 + below((uint32_t)(n - sizeof(first) + 1));
-        uint8_t byte = damage[below(sizeof(damage) - 1)];
-        switch (below(3)) {
+    for (uint32_t hits = link_below(4); hits > 0 && n >= sizeof(first); hits--) {
+        size_t at = sizeof(first) - 1 + link_below((uint32_t)(n - sizeof(first) + 1));
+        uint8_t byte = damage[link_below(sizeof(damage) - 1)];
+        switch (link_below(3)) {
         case 0:
             buf[at] = byte;
             break;
@@ -296,33 +281,6 @@ static const char *expect(slice input, struct answer *a)
 
 /* ---------------------------------------------------------------------------------- real answers */
 
-static int dial(uint16_t port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    struct timeval limit = {.tv_sec = 20};
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
-        connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-/* Everything up to the end of file; false when that does not come. */
-static bool read_all(int fd, uint8_t *buf, size_t cap, size_t *len)
-{
-    for (*len = 0; *len < cap;) {
-        ssize_t n = recv(fd, buf + *len, cap - *len, 0);
-        if (n <= 0)
-            return n == 0;
-        *len += (size_t)n;
-    }
-    return false;
-}
-
 static bool note_answers(slice bytes, struct answer *a)
 {
     struct codec_server p;
@@ -349,12 +307,10 @@ static bool ask(uint16_t port, slice input, struct answer *a)
     size_t len = 0;
     a->len = 0;
     a->text[0] = 0;
-    int fd = dial(port);
+    int fd = link_dial(port);
     if (fd < 0)
         return false;
-    bool ok =
-        send(fd, input.ptr, input.len, MSG_NOSIGNAL) == (ssize_t)input.len && shutdown(fd, SHUT_WR) == 0;
-    ok = ok && read_all(fd, buf, sizeof(buf), &len);
+    bool ok = link_say(fd, input) && link_read_all(fd, buf, sizeof(buf), &len);
     close(fd);
     return ok && note_answers(slice_make(buf, len), a);
 }
@@ -392,33 +348,14 @@ static bool compare(uint16_t port, uint32_t number)
     return false;
 }
 
-static uint32_t setting(const char *name, uint32_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
-}
-
 int main(void)
 {
-    const char *program = getenv("SERVER_UNDER_TEST");
-    if (program == NULL)
-        program = getenv("NATS_SERVER") != NULL ? getenv("NATS_SERVER") : "build/peer/nats-server";
-    if (access(program, X_OK) != 0) {
-        printf("SKIP differential of client lines: no server at %s\n0 passed, 0 failed, 1 skipped\n",
-               program);
-        return 77;
-    }
-    setenv("SERVER_UNDER_TEST", program, 1);
     struct peer peer;
-    if (!peer_start(&peer, NULL)) {
-        printf("%s does not start\n0 passed, 1 failed\n", program);
-        return 1;
-    }
-    uint32_t seed = setting("SEED", 1), count = setting("COUNT", 3000), failed = 0;
-    random_state = 0x9e3779b97f4a7c15u * (seed + 1);
+    int rc = link_start(&peer, "client lines");
+    if (rc != 0)
+        return rc;
+    uint32_t count = link_setting("COUNT", 3000), failed = 0;
     for (uint32_t i = 0; i < count && failed < 20; i++)
         failed += !compare(peer.port, i);
-    bool stopped = peer_stop(&peer);
-    printf("seed %u\n%u passed, %u failed\n", seed, count - failed, failed + !stopped);
-    return failed > 0 || !stopped;
+    return link_end(&peer, count, failed);
 }

@@ -184,32 +184,32 @@ struct codec_json_table {
 #define CODEC_JSON_TABLES 8
 
 /* Rows of a table. */
-#define CODEC_JSON_FIELD(T, member, key, kind, flag)                           \
-    {                                                                          \
-        .name = key, .name_len = sizeof(key) - 1, .type = kind, .flags = flag, \
-        .offset = offsetof(T, member), .size = sizeof(((T *)0)->member)        \
+#define CODEC_JSON_FIELD(T, member, key, kind, flag)                                 \
+    {                                                                                \
+        .name = (key), .name_len = sizeof(key) - 1, .type = (kind), .flags = (flag), \
+        .offset = offsetof(T, member), .size = sizeof(((T *)0)->member)              \
     }
 /* With a bool `has_member` that tells whether it was given. */
 #define CODEC_JSON_FIELD_HAS(T, member, has_member, key, kind, flag)                                        \
     {                                                                                                       \
-        .name = key, .name_len = sizeof(key) - 1, .type = kind, .flags = flag,                              \
+        .name = (key), .name_len = sizeof(key) - 1, .type = (kind), .flags = (flag),                        \
         .offset = offsetof(T, member), .size = sizeof(((T *)0)->member), .has = 1 + offsetof(T, has_member) \
     }
 /* An object in place, perhaps absent (has_member), and an array of objects. */
 #define CODEC_JSON_FIELD_OBJECT(T, member, has_member, key, flag, tab)                                       \
     {                                                                                                        \
-        .name = key, .name_len = sizeof(key) - 1, .type = CODEC_JSON_T_OBJECT, .flags = flag,                \
+        .name = (key), .name_len = sizeof(key) - 1, .type = CODEC_JSON_T_OBJECT, .flags = (flag),            \
         .offset = offsetof(T, member), .size = sizeof(((T *)0)->member), .has = 1 + offsetof(T, has_member), \
-        .table = tab                                                                                         \
+        .table = (tab)                                                                                       \
     }
-#define CODEC_JSON_FIELD_OBJECTS(T, member, key, flag, tab)                                    \
-    {                                                                                          \
-        .name = key, .name_len = sizeof(key) - 1, .type = CODEC_JSON_T_OBJECTS, .flags = flag, \
-        .offset = offsetof(T, member), .size = sizeof(((T *)0)->member), .table = tab          \
+#define CODEC_JSON_FIELD_OBJECTS(T, member, key, flag, tab)                                        \
+    {                                                                                              \
+        .name = (key), .name_len = sizeof(key) - 1, .type = CODEC_JSON_T_OBJECTS, .flags = (flag), \
+        .offset = offsetof(T, member), .size = sizeof(((T *)0)->member), .table = (tab)            \
     }
-#define CODEC_JSON_TABLE(go_name, T, rows)                                                            \
-    {                                                                                                 \
-        .name = go_name, .fields = rows, .count = sizeof(rows) / sizeof((rows)[0]), .size = sizeof(T) \
+#define CODEC_JSON_TABLE(go_name, T, rows)                                                                \
+    {                                                                                                     \
+        .name = (go_name), .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0]), .size = sizeof(T) \
     }
 
 struct codec_json_error {
