@@ -202,7 +202,7 @@ enum store_rc fs_append(struct store *s, const struct store_append *a, int64_t n
     record_encode_message(tail_of(b), &b->hash, seq, a->ts, a->subject, a->hdr, a->data);
     grown_by(b, (size_t)size);
     count_message(fs, b, seq, a->ts, size);
-    if (fs->limits.allow_ttl && a->ttl_s != 0)
+    if (a->ttl_s != 0)
         b->ttls++;
     image_touch(fs->host.cache, b->image);
     fs_changed(fs);

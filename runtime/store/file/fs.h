@@ -315,6 +315,7 @@ bool ttl_add(struct file_store *, int64_t expires, uint64_t seq);
 void ttl_clear(struct ttl_heap *);
 void ttl_pop(struct ttl_heap *); /* the one that expires first */
 enum store_rc fs_write_side_files(struct file_store *);
+enum store_rc fs_drop_side_files(struct file_store *); /* the folder is not synced */
 enum store_rc fs_recover_ttl(struct file_store *);
 
 /* read.c, query.c */

@@ -207,8 +207,10 @@ static enum index_fault put_bounds(struct file_store *fs, const struct index_sub
         e.first = a->first;
     if (z != NULL && z->msgs > 0)
         e.last = z->last;
-    if (a != NULL && a == z && a->msgs == s->msgs && a->msgs > 0) /* it is alone there */
-        e.first_bound = e.last_bound = false;
+    if (a != NULL && a == z && a->msgs == s->msgs && a->msgs > 0) { /* it is alone there */
+        e.first_bound = false;
+        e.last_bound = !block_is_live(a, a->last); /* the last ones may be deleted */
+    }
     if (s->subject.len > STORE_SUBJECT_MAX || e.first > e.last)
         return INDEX_SUBJECT_LEN;
     return subject_index_put(fs->subjects, s->subject, &e) ? INDEX_GOOD : INDEX_NO_MEMORY;

@@ -45,9 +45,10 @@ static void report_damage(struct rebuild *rb, const struct damage *d, uint64_t b
         fs_add_lost(rb->fs, 0, 0, d->len);
 }
 
+/* An erased record has lost its time, but its tombstone has it. */
 static void see(struct rebuild *rb, uint64_t seq, int64_t ts)
 {
-    if (seq < rb->highest)
+    if (seq < rb->highest || (seq == rb->highest && ts < rb->highest_ts))
         return;
     rb->highest = seq;
     rb->highest_ts = ts;
@@ -68,11 +69,12 @@ static enum store_rc take_sequence(struct rebuild *rb, struct block *b, const st
     if (!message && b->msgs > 0 && !seqset_insert(&b->deleted, r->seq))
         return STORE_NO_MEMORY;
     b->last = r->seq;
-    b->last_ts = r->ts;
+    if (message || r->ts != 0)
+        b->last_ts = r->ts;
     if (message) {
         b->msgs++;
         b->bytes += r->size;
-        b->ttls += rb->fs->limits.allow_ttl && msg_ttl(r->hdr) != 0;
+        b->ttls += r->hdr.len > 0 && msg_ttl(r->hdr) != 0; /* also when not allowed now: an update may */
     }
     return STORE_OK;
 }

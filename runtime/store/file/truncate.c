@@ -31,8 +31,9 @@ static enum store_rc keep_tombstones(struct file_store *fs, struct block *b, siz
     return c->kept.failed ? STORE_NO_MEMORY : STORE_OK;
 }
 
-/* Where in the block the first record above c->last begins. */
-static enum store_rc cut_place(struct block *b, const struct cut *c, size_t *place)
+/* Where in the block the first record above c->last begins; *whole: there is none. (What follows a tombstone
+ * for a sequence is younger than that sequence.) */
+static enum store_rc cut_place(struct block *b, const struct cut *c, size_t *place, bool *whole)
 {
     struct image *m;
     enum store_rc rc = block_load(b, &m);
@@ -40,11 +41,9 @@ static enum store_rc cut_place(struct block *b, const struct cut *c, size_t *pla
     *place = 0;
     if (rc != STORE_OK)
         return rc;
-    while (record_peek(m->buf->bytes + *place, m->len - *place, &r) == RECORD_GOOD) {
-        if (r.kind != RECORD_TOMBSTONE && r.seq > c->last)
-            break;
+    while (record_peek(m->buf->bytes + *place, m->len - *place, &r) == RECORD_GOOD && r.seq <= c->last)
         *place += r.size;
-    }
+    *whole = *place == m->len;
     return STORE_OK;
 }
 
@@ -70,11 +69,12 @@ static enum store_rc cut_block(struct block *b, size_t place)
     return files_rc(disk_rc);
 }
 
-/* The first block that has records above the new last; block_count when only the last one's end has. */
+/* The first block that may have records above the new last: of a block without messages, `last` does not tell
+ * what lies in its file. */
 static size_t first_block_beyond(const struct file_store *fs, uint64_t last)
 {
     size_t i = fs->block_count;
-    while (i > 0 && fs->blocks[i - 1]->last > last)
+    while (i > 0 && (fs->blocks[i - 1]->last > last || fs->blocks[i - 1]->msgs == 0))
         i--;
     return i;
 }
@@ -121,14 +121,14 @@ static enum store_rc cut_files(struct file_store *fs, struct cut *c)
 {
     size_t beyond = first_block_beyond(fs, c->last), end = fs->block_count, place = 0;
     enum store_rc rc = STORE_OK;
-    /* The first of these blocks may begin at or below the new last: then it is cut, not removed. */
+    /* The first of these blocks that reaches above the new last may begin below it: then it is cut. */
     struct block *edge = NULL;
-    if (beyond < end) {
-        rc = cut_place(fs->blocks[beyond], c, &place);
-        if (rc == STORE_OK && place > 0) {
-            edge = fs->blocks[beyond++];
-            rc = keep_tombstones(fs, edge, place, c);
-        }
+    bool whole = true;
+    for (; rc == STORE_OK && beyond < end && whole; beyond += whole)
+        rc = cut_place(fs->blocks[beyond], c, &place, &whole);
+    if (rc == STORE_OK && !whole && place > 0) {
+        edge = fs->blocks[beyond++];
+        rc = keep_tombstones(fs, edge, place, c);
     }
     for (size_t i = beyond; rc == STORE_OK && i < end; i++)
         rc = keep_tombstones(fs, fs->blocks[i], 0, c);
@@ -157,6 +157,74 @@ static enum store_rc reset(struct file_store *fs, int64_t now)
     return rc;
 }
 
+/* ---- what was removed stays removed
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Removals by limits leave no trace in the blocks: what lives is noted before the store is opened anew from
+ * them. */
+struct live_runs {
+    struct live_run {
+        uint64_t first;
+        uint64_t last;
+    } * run;
+    size_t count;
+    size_t cap;
+};
+
+/* The first run of live messages at or above `from`: false when there is none. */
+static bool next_live_run(const struct file_store *fs, uint64_t from, struct live_run *r)
+{
+    for (size_t i = block_position(fs, from); i < fs->block_count; i++) {
+        if (block_live_run(fs->blocks[i], from, &r->first, &r->last))
+            return true;
+    }
+    return false;
+}
+
+static enum store_rc note_live(const struct file_store *fs, uint64_t last, struct live_runs *l)
+{
+    struct live_run r;
+    for (uint64_t from = 0; next_live_run(fs, from, &r) && r.first <= last; from = r.last + 1) {
+        if (l->count == l->cap) {
+            size_t cap = l->cap == 0 ? 64 : 2 * l->cap;
+            struct live_run *grown = realloc(l->run, cap * sizeof *grown);
+            if (grown == NULL)
+                return STORE_NO_MEMORY;
+            l->run = grown;
+            l->cap = cap;
+        }
+        l->run[l->count++] = r;
+    }
+    return STORE_OK;
+}
+
+/* Remove what has come back. */
+static enum store_rc drop_risen(struct file_store *fs, const struct live_runs *l)
+{
+    struct live_run r;
+    enum store_rc rc = STORE_OK;
+    size_t k = 0;
+    for (uint64_t from = 0; rc == STORE_OK && next_live_run(fs, from, &r); from = r.last + 1) {
+        for (uint64_t seq = r.first; rc == STORE_OK && seq <= r.last; seq++) {
+            while (k < l->count && l->run[k].last < seq)
+                k++;
+            if (k == l->count || seq < l->run[k].first)
+                rc = fs_remove_message(fs, block_of(fs, seq), seq, STORE_REMOVE_LIMIT);
+        }
+    }
+    return rc;
+}
+
+/* Open anew from files that end at c->last. Limits wait: what has come back must not crowd out what lives. */
+static enum store_rc reload_cut(struct file_store *fs, const struct live_runs *l)
+{
+    struct store_limits limits = fs->limits;
+    fs->limits = (struct store_limits){.allow_ttl = limits.allow_ttl, .marker_ttl_ns = limits.marker_ttl_ns};
+    enum store_rc rc = fs_reload(fs);
+    fs->limits = limits;
+    return rc == STORE_OK ? drop_risen(fs, l) : rc;
+}
+
 enum store_rc fs_truncate(struct store *s, uint64_t last, int64_t now)
 {
     struct file_store *fs = fs_of(s);
@@ -170,14 +238,23 @@ enum store_rc fs_truncate(struct store *s, uint64_t last, int64_t now)
     if (rc != STORE_OK)
         return rc;
     fs_drop_index(fs);
-    rc = files_rc(disk_sync_dir(fs->host.disk, fs->msgs));
+    rc = fs_drop_side_files(fs); /* they name sequences that will be used again */
+    if (rc == STORE_OK)
+        rc = files_rc(disk_sync_dir(fs->host.disk, fs->msgs));
     if (rc != STORE_OK)
         return rc;
     if (last == 0)
         return reset(fs, now);
     struct cut c = {.last = last};
-    rc = last == fs->last ? STORE_OK : cut_files(fs, &c);
+    struct live_runs live = {0};
+    rc = note_live(fs, last, &live);
+    if (rc == STORE_OK && last < fs->last) {
+        rc = cut_files(fs, &c);
+        enum store_rc reloaded =
+            reload_cut(fs, &live); /* also after a failure: the files say where it got to */
+        rc = rc != STORE_OK ? rc : reloaded;
+    }
     buf_free(&c.kept);
-    enum store_rc reloaded = fs_reload(fs); /* also after a failure: the files say where it got to */
-    return rc != STORE_OK ? rc : reloaded;
+    free(live.run);
+    return rc;
 }

@@ -4,6 +4,7 @@
 #include "store/format/side_files.h"
 #include "store/msg_ttl.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define SWEEP_MIN 1024
@@ -107,6 +108,14 @@ static enum store_rc write_ttls(struct file_store *fs)
 enum store_rc fs_write_side_files(struct file_store *fs)
 {
     return fs->limits.allow_ttl ? write_ttls(fs) : STORE_OK;
+}
+
+enum store_rc fs_drop_side_files(struct file_store *fs)
+{
+    char path[DISK_PATH_MAX];
+    files_path(path, fs->msgs, "thw.db");
+    int rc = disk_unlink(fs->host.disk, path);
+    return files_rc(rc == -ENOENT ? 0 : rc);
 }
 
 /* Take the entries of thw.db; *stamp is the first sequence that it does not know of. */
