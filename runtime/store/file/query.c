@@ -174,16 +174,17 @@ static void tally_matches(struct file_store *fs, const struct matcher *f, subjec
     }
 }
 
-static void totals(struct file_store *fs, const struct matcher *f, uint64_t *msgs)
+static void totals(struct file_store *fs, const struct matcher *f, uint64_t *msgs, uint64_t *subjects)
 {
-    uint64_t subjects;
-    *msgs = 0;
-    if (f->kind == MATCH_LITERAL)
-        subject_index_totals(fs->subjects, &f->literal, 1, msgs, &subjects);
-    else if (f->kind == MATCH_SET)
-        subject_index_totals(fs->subjects, f->set.subjects, f->set.count, msgs, &subjects);
-    else if (f->kind == MATCH_ALL)
+    *msgs = *subjects = 0;
+    if (f->kind == MATCH_LITERAL) {
+        subject_index_totals(fs->subjects, &f->literal, 1, msgs, subjects);
+    } else if (f->kind == MATCH_SET) {
+        subject_index_totals(fs->subjects, f->set.subjects, f->set.count, msgs, subjects);
+    } else if (f->kind == MATCH_ALL) {
         *msgs = fs->msg_count;
+        *subjects = fs->subjects != NULL ? subject_index_count(fs->subjects) : 0;
+    }
 }
 
 /* Matches at or above `from` by the cheapest way: a short walk on either side, or the subject index, or a
@@ -192,14 +193,14 @@ static enum store_rc count_from(struct file_store *fs, const struct matcher *f, 
                                 uint64_t *count)
 {
     static const struct matcher all = {.kind = MATCH_ALL};
-    uint64_t tail, total, head_matches;
-    totals(fs, f, &total);
+    uint64_t tail, total, subjects, head_matches;
+    totals(fs, f, &total, &subjects);
     if (from <= fs->first || total == 0) {
         *count = total;
         return STORE_OK;
     }
     enum store_rc rc = walk_count(fs, &all, from, fs->last, &tail);
-    if (rc != STORE_OK || f->kind == MATCH_ALL) {
+    if (rc != STORE_OK || total == fs->msg_count) { /* everything matches */
         *count = tail;
         return rc;
     }
@@ -229,10 +230,12 @@ enum store_rc fs_pending(struct store *s, struct store_filter filter, uint64_t f
     struct matcher f = matcher_of(fs, filter);
     if (fs->msg_count == 0 || from > fs->last || f.kind == MATCH_NOTHING)
         return STORE_OK;
-    if (!last_per_subject)
-        return count_from(fs, &f, from, count);
-    if (fs->subjects == NULL)
+    if (last_per_subject && fs->subjects == NULL)
         return STORE_OK;
+    uint64_t msgs, subjects;
+    totals(fs, &f, &msgs, &subjects);
+    if (!last_per_subject || msgs == subjects) /* where each subject has one message, that is its last */
+        return count_from(fs, &f, from, count);
     enum store_rc rc = f.kind == MATCH_LITERAL ? STORE_OK : resolve_all(fs);
     if (rc != STORE_OK)
         return rc;
