@@ -55,9 +55,7 @@ static enum store_rc open_for_writing(struct block *b)
     enum store_rc rc = block_load_key(b);
     if (rc != STORE_OK)
         return rc;
-    char path[DISK_PATH_MAX];
-    block_path(b, ".blk", path);
-    return files_rc(storage_file_open(b->fs->host.port, path, true, &b->file));
+    return files_rc(storage_file_open(b->fs->host.port, b->fs->dir, b->index, true, &b->file));
 }
 
 enum store_rc fs_new_block(struct file_store *fs)

@@ -79,14 +79,15 @@ static void on_done(struct storage_job *job, int rc)
     struct file_store *fs = c->block->fs;
     struct block *b = c->block;
     uint64_t end = c->end, mark = c->mark, last_seq = c->last_seq;
-    bool synced = job->sync;
+    bool synced = job->sync, journaled = job->journaled;
     release_job(fs);
     if (rc < 0) {
         write_failed(fs, rc);
         return;
     }
     b->durable = end;
-    b->needs_sync = !synced && (b->needs_sync || end > 0);
+    b->needs_sync = journaled || (!synced && (b->needs_sync || end > 0));
+    fs->journaled |= journaled;
     if (synced)
         b->new_name = false;
     settle_block(b);
@@ -222,9 +223,7 @@ static enum store_rc sync_block(struct block *b)
     struct file_store *fs = b->fs;
     struct commit *c = &fs->commit;
     if (b->file == NULL) {
-        char path[DISK_PATH_MAX];
-        block_path(b, ".blk", path);
-        int rc = storage_file_open(fs->host.port, path, false, &b->file);
+        int rc = storage_file_open(fs->host.port, fs->dir, b->index, false, &b->file);
         if (rc == -ENOENT)
             return STORE_OK; /* damage, which is reported elsewhere */
         if (rc < 0)
@@ -241,12 +240,20 @@ static enum store_rc sync_block(struct block *b)
     return fs_wait_idle(fs);
 }
 
+static enum store_rc commit_and_wait(struct file_store *fs)
+{
+    enum store_rc rc = fs_commit(&fs->base);
+    while (rc == STORE_OK && fs->commit.out)
+        rc = fs_wait_idle(fs);
+    return rc;
+}
+
 enum store_rc fs_sync_now(struct store *s)
 {
     struct file_store *fs = fs_of(s);
-    enum store_rc rc = fs_commit(s);
-    while (rc == STORE_OK && fs->commit.out)
-        rc = fs_wait_idle(fs);
+    enum store_rc rc = commit_and_wait(fs);
+    if (fs->journaled) /* what the journal holds is safe */
+        return rc;
     for (size_t i = 0; rc == STORE_OK && i < fs->block_count; i++) {
         if (fs->blocks[i]->needs_sync || fs->blocks[i]->new_name)
             rc = sync_block(fs->blocks[i]);
@@ -254,13 +261,35 @@ enum store_rc fs_sync_now(struct store *s)
     return rc;
 }
 
-void fs_progress(struct store *s, struct store_progress *p)
+/* The journal's part: its job is of the last block, whose file takes no part in it. */
+static enum store_rc void_journal(struct file_store *fs)
 {
-    const struct file_store *fs = fs_of(s);
-    *p = (struct store_progress){fs->written, fs->durable, fs->durable_seq};
+    struct commit *c = &fs->commit;
+    assert(!c->out);
+    c->block = last_block(fs);
+    c->end = c->block->raw;
+    c->out = true;
+    c->job = (struct storage_job){.settle = true, .dir = fs->dir, .sync = true, .done = on_done};
+    storage_submit(fs->host.port, &c->job);
+    enum store_rc rc = fs_wait_idle(fs);
+    if (rc != STORE_OK)
+        return rc;
+    for (size_t i = 0; i < fs->block_count; i++)
+        fs->blocks[i]->needs_sync = false;
+    fs->journaled = false;
+    return STORE_OK;
 }
 
 enum store_rc fs_settle(struct file_store *fs)
 {
-    return fs_sync_now(&fs->base);
+    enum store_rc rc = commit_and_wait(fs);
+    if (rc == STORE_OK && fs->journaled)
+        rc = void_journal(fs);
+    return rc == STORE_OK ? fs_sync_now(&fs->base) : rc;
+}
+
+void fs_progress(struct store *s, struct store_progress *p)
+{
+    const struct file_store *fs = fs_of(s);
+    *p = (struct store_progress){fs->written, fs->durable, fs->durable_seq};
 }

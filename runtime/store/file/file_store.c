@@ -188,13 +188,18 @@ static enum store_rc open_all(struct file_store *fs, const struct file_store_opt
             return STORE_NO_MEMORY;
     }
     fs->quiet = true;
-    rc = fs_recover(fs, o->now);
+    bool replayed = storage_has_claims(fs->host.port, fs->dir);
+    rc = replayed ? fs_replay(fs) : STORE_OK;
+    if (rc == STORE_OK)
+        rc = fs_recover(fs, o->now);
     if (rc == STORE_OK)
         rc = convert_blocks(fs);
     if (rc == STORE_OK)
         rc = start_at(fs, o->first_seq);
     if (rc == STORE_OK)
-        rc = fs_sync_now(&fs->base);
+        rc = fs_settle(fs);
+    if (rc == STORE_OK && replayed)
+        rc = files_rc(storage_claimed(fs->host.port, fs->dir));
     fs->quiet = false;
     return rc;
 }

@@ -9,6 +9,7 @@
  *   purge.c    many go                rewrite.c  a block anew             index_file.c  index.db
  *   limits.c   what must go           commit.c   to the storage           meta.c     meta.inf, keys
  *   read.c     messages out           query.c    counts, subjects         maintain.c background work
+ *   expire.c   what is too old        lost.c     reported and repaired    replay.c   from the journal
  *
  * Order of writes, the whole argument. (1) Records reach a block file in the order of their operations,
  * through one job at a time, so that a file holds a prefix of them plus at most one torn record. (2) A new
@@ -205,6 +206,7 @@ struct file_store {
     uint64_t durable;
     uint64_t durable_seq;
     struct commit commit;
+    bool journaled;     /* the storage's journal may hold bytes of this store */
     bool commit_wanted; /* submit again when the job that is out is done */
     char **unlinks;     /* files to remove once everything written so far is durable */
     size_t unlink_count;
@@ -356,6 +358,10 @@ static inline void fs_changed(struct file_store *fs)
     fs->written++;
     fs->index_stale = true;
 }
+
+/* replay.c */
+/* At open: bytes that only the journal of a crashed process has go into their blocks. */
+enum store_rc fs_replay(struct file_store *);
 
 /* rewrite.c */
 /* All bytes of the block must be in the file and synced (fs_settle). `plain` may be its image's own bytes. */

@@ -27,6 +27,11 @@ static enum store_rc care_for(struct file_store *fs, struct block *b, bool *work
         *worked = true;
         return rc;
     }
+    bool wanted = foreign || worth_compacting(b) || (fs->compress && !b->compressed && !b->damaged);
+    if (wanted && (fs->journaled || b->needs_sync))
+        rc = fs_settle(fs);
+    if (rc != STORE_OK)
+        return rc;
     if (foreign)
         rc = block_convert(b);
     else if (worth_compacting(b))

@@ -219,6 +219,7 @@ enum store_rc fs_reload(struct file_store *fs)
     if (fs->quiet)
         return fs->failed != STORE_OK ? fs->failed : STORE_IO; /* a failure during a reload is its own */
     uint64_t msgs = fs->msg_count, bytes = fs->byte_count;
+    bool was_failed = fs->failed != STORE_OK;
     fs->quiet = true;
     if (fs->commit.out)
         fs_wait_idle(fs);
@@ -228,10 +229,15 @@ enum store_rc fs_reload(struct file_store *fs)
     enum store_rc rc = fs_finish_purge(fs);
     if (rc == STORE_OK)
         rc = fs_recover(fs, INT64_MIN);
-    fs->quiet = false;
     fs->durable = ++fs->written;
     fs->durable_seq = fs->last;
     fs->index_stale = true;
+    /* The journal may hold what failed: it must not come back. */
+    if (rc == STORE_OK && was_failed) {
+        fs->journaled = true;
+        rc = fs_settle(fs);
+    }
+    fs->quiet = false;
     if (rc != STORE_OK) {
         fs_log(fs, 3, "Could not be loaded anew: %s", store_rc_text(rc));
         fs->failed = rc;

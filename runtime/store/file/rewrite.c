@@ -118,7 +118,7 @@ static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_
 
 static bool is_settled(const struct block *b)
 {
-    return b->durable == b->raw && b->handed == b->raw && !b->needs_sync &&
+    return b->durable == b->raw && b->handed == b->raw && !b->needs_sync && !b->fs->journaled &&
            !(b->fs->commit.out && b->fs->commit.block == b);
 }
 

@@ -148,7 +148,7 @@ static inline uint8_t *buf_room(struct byte_buf *b, size_t n)
 {
     if (b->failed)
         return NULL;
-    if (b->cap - b->len < n) {
+    if (b->cap - b->len < n || b->ptr == NULL) {
         size_t cap = b->cap + b->cap / 2;
         if (cap < b->len + n)
             cap = b->len + n + 64;
