@@ -1,5 +1,6 @@
 /* Encoders of both directions of the client protocol. An event is first run through a sink that only counts.
  */
+#include "codec/line.h"
 #include "codec/sink.h"
 #include <midge/client.h>
 
@@ -36,10 +37,12 @@ static bool is_text(slice s)
     return s.len > 0 && s.ptr[0] != ' ' && s.ptr[0] != '\t' && !has_any(slice_from(s, 1), "\n");
 }
 
-/* Digits, as written or of the value. */
+/* Digits as written, which must say the same as the value, or none. */
 static bool is_size(slice digits, uint32_t value)
 {
-    return digits.len <= 9 && value <= CODEC_MAX_SIZE;
+    uint32_t written;
+    return value <= CODEC_MAX_SIZE &&
+           (digits.len == 0 || (codec_line_number(digits, &written) && written == value));
 }
 
 static void put_size(struct sink *s, slice digits, uint32_t value)
@@ -65,6 +68,16 @@ static bool can_pub(const struct codec_client_pub *pub)
            is_payload(pub->payload_complete, pub->payload, pub->size, pub->hdr_size);
 }
 
+/* A maximum that is none is written, too; but it must not look like one. */
+static bool can_unsub(const struct codec_client_unsub *unsub)
+{
+    uint32_t written;
+    if (!is_name(unsub->sid) || (unsub->max_text.len > 0 && !is_name(unsub->max_text)))
+        return false;
+    return unsub->has_max ? is_size(unsub->max_text, unsub->max)
+                          : !codec_line_number(unsub->max_text, &written);
+}
+
 static bool can_encode_client(const struct codec_client_event *ev)
 {
     switch (ev->kind) {
@@ -81,8 +94,7 @@ static bool can_encode_client(const struct codec_client_event *ev)
         return is_name(ev->sub.subject) && (ev->sub.queue.len == 0 || is_name(ev->sub.queue)) &&
                is_name(ev->sub.sid);
     case CODEC_CLIENT_UNSUB:
-        return is_name(ev->unsub.sid) && (ev->unsub.max_text.len == 0 || is_name(ev->unsub.max_text)) &&
-               ev->unsub.max <= CODEC_MAX_SIZE;
+        return can_unsub(&ev->unsub);
     case CODEC_CLIENT_PAYLOAD:
     case CODEC_CLIENT_PING:
     case CODEC_CLIENT_PONG:

@@ -528,6 +528,9 @@ static void test_encode_refuses(void)
         {.subject = S("a"), .size = 1000000000},
         {.subject = S("a"), .size_text = S("0000000000")},
         {.subject = S("a"), .size = 1, .hdr_size = 2},
+        {.subject = S("a"), .size = 1, .size_text = S("2")},
+        {.subject = S("a"), .size = 1, .size_text = S("x")},
+        {.subject = S("a"), .size = 1, .hdr_size = 1, .hdr_text = S("0")},
         {.subject = S("a"), .size = 1, .payload_complete = true, .payload = S("ab")},
     };
     for (size_t i = 0; i < sizeof(pubs) / sizeof(pubs[0]); i++)
@@ -538,11 +541,16 @@ static void test_encode_refuses(void)
         (struct codec_client_event){.kind = CODEC_CLIENT_SUB, .sub = {.subject = S("a\r"), .sid = S("1")}});
     refuse_to_encode((struct codec_client_event){
         .kind = CODEC_CLIENT_SUB, .sub = {.subject = S("a"), .queue = S("q "), .sid = S("1")}});
-    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_UNSUB, .unsub = {.sid = S("1\n")}});
-    refuse_to_encode(
-        (struct codec_client_event){.kind = CODEC_CLIENT_UNSUB, .unsub = {.sid = S("1"), .max = 1000000000}});
-    refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_UNSUB,
-                                                 .unsub = {.sid = S("1"), .max_text = S("1 2")}});
+    const struct codec_client_unsub unsubs[] = {
+        {.sid = S("1\n")},
+        {.sid = S("1"), .has_max = true, .max = 1000000000},
+        {.sid = S("1"), .max_text = S("1 2")},
+        {.sid = S("1"), .max_text = S("5")},
+        {.sid = S("1"), .has_max = true, .max = 5, .max_text = S("6")},
+        {.sid = S("1"), .has_max = true, .max_text = S("x")},
+    };
+    for (size_t i = 0; i < sizeof(unsubs) / sizeof(unsubs[0]); i++)
+        refuse_to_encode((struct codec_client_event){.kind = CODEC_CLIENT_UNSUB, .unsub = unsubs[i]});
 }
 
 static void encode_gives(struct codec_client_event e, const char *want)
