@@ -40,7 +40,7 @@ enum state {
     S_STOP, /* END or ERROR was yielded */
 };
 
-/* ---- position --------------------------------------------------------------------------------------------- */
+/* ---- position ---- */
 
 /* Moves to p (at most the end), counting lines. */
 static void advance(struct cfg_lexer *lx, const uint8_t *p)
@@ -71,7 +71,7 @@ static enum state skip(struct cfg_lexer *lx, const uint8_t *p, enum state next)
     return next;
 }
 
-/* ---- items ------------------------------------------------------------------------------------------------ */
+/* ---- items ---- */
 
 static void yield_text(struct cfg_lexer *lx, enum cfg_item_type type, slice text)
 {
@@ -157,7 +157,7 @@ static enum state fail_at(struct cfg_lexer *lx, const char *before, const uint8_
     return fail_text(lx, slice_make(lx->error, n));
 }
 
-/* ---- the stack of places ---------------------------------------------------------------------------------- */
+/* ---- the stack of places ---- */
 
 static bool push(struct cfg_lexer *lx, enum state s)
 {
@@ -192,7 +192,7 @@ static enum state end_or_fail(struct cfg_lexer *lx, const uint8_t *p)
     return lx->pos > lx->start ? fail(lx, "Unexpected EOF.") : end_of_input(lx);
 }
 
-/* ---- top level -------------------------------------------------------------------------------------------- */
+/* ---- top level ---- */
 
 static enum state top(struct cfg_lexer *lx)
 {
@@ -218,7 +218,7 @@ static enum state top_value_end(struct cfg_lexer *lx)
     */
 }
 
-/* ---- a block: braces around top-level entries --------------------------------------------------------------- */
+/* ---- a block: braces around top-level entries ---- */
 
 static enum state block_start(struct cfg_lexer *lx)
 {
@@ -259,7 +259,7 @@ static enum state block_end(struct cfg_lexer *lx)
     */
 }
 
-/* ---- keys of the top level and of blocks ------------------------------------------------------------------ */
+/* ---- keys of the top level and of blocks ---- */
 
 /* Behind the first byte of a key, which may be any. */
 static const uint8_t *key_rest(const struct cfg_lexer *lx)
@@ -351,7 +351,7 @@ static enum state key_end(struct cfg_lexer *lx)
     */
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* Adds bytes to the string at work. The room is made once, as long as the input: no string is longer. */
 static bool decoded_add(struct cfg_lexer *lx, const uint8_t *p, size_t len)
@@ -627,7 +627,7 @@ static enum state value(struct cfg_lexer *lx)
     */
 }
 
-/* ---- arrays ----------------------------------------------------------------------------------------------- */
+/* ---- arrays ---- */
 
 static enum state array_end(struct cfg_lexer *lx, const uint8_t *p)
 {
@@ -662,7 +662,7 @@ static enum state array_value_end(struct cfg_lexer *lx)
     */
 }
 
-/* ---- maps ------------------------------------------------------------------------------------------------- */
+/* ---- maps ---- */
 
 static enum state map_end(struct cfg_lexer *lx, const uint8_t *p)
 {
@@ -744,7 +744,7 @@ static enum state map_value_end(struct cfg_lexer *lx)
     */
 }
 
-/* ---- include ---------------------------------------------------------------------------------------------- */
+/* ---- include ---- */
 
 static enum state include_quoted(struct cfg_lexer *lx, uint8_t quote, const char *unended)
 {
@@ -797,7 +797,7 @@ static enum state include(struct cfg_lexer *lx)
     */
 }
 
-/* ---- the machine ------------------------------------------------------------------------------------------ */
+/* ---- the machine ---- */
 
 static enum state step(struct cfg_lexer *lx)
 {

@@ -233,9 +233,9 @@ bool options_auth_required(const struct options *o)
 /* $2a$, $2b$, $2x$ or $2y$, two digits, $ */
 static bool is_bcrypt(slice s)
 {
-    return s.len >= 7 && s.ptr[0] == '$' && s.ptr[1] == '2' && memchr("abxy", s.ptr[2], 4) != NULL &&
-           s.ptr[3] == '$' && s.ptr[4] >= '0' && s.ptr[4] <= '9' && s.ptr[5] >= '0' && s.ptr[5] <= '9' &&
-           s.ptr[6] == '$';
+    return s.len >= 7 && s.ptr[0] == '$' && s.ptr[1] == '2' && s.ptr[2] != '\0' &&
+           strchr("abxy", s.ptr[2]) != NULL && s.ptr[3] == '$' && s.ptr[4] >= '0' && s.ptr[4] <= '9' &&
+           s.ptr[5] >= '0' && s.ptr[5] <= '9' && s.ptr[6] == '$';
 }
 
 /* Go looks at the single password and at all users (not those that a certificate names), not at the token. */

@@ -59,7 +59,7 @@ const char *opt_quote(struct opt_reader *r, slice s)
 const char *opt_show(struct opt_reader *r, const struct cfg_value *v)
 {
     char number[FLOAT_TEXT_MAX];
-    slice text = SLICE_EMPTY;
+    slice text;
     switch (v->type) {
     case CFG_STRING:
     case CFG_DATETIME:
@@ -76,6 +76,7 @@ const char *opt_show(struct opt_reader *r, const struct cfg_value *v)
     case CFG_LIST:
         return v->list->count == 0 ? "[]" : "[...]";
     case CFG_MAP:
+    default:
         return v->map->count == 0 ? "map[]" : "map[...]";
     }
     return text.ptr == NULL ? "" : (const char *)text.ptr;
@@ -156,7 +157,7 @@ static slice quote_bytes(struct opt_reader *r, slice s)
 
 const char *opt_duration_error(struct opt_reader *r, slice text, int64_t *ns)
 {
-    slice unit = SLICE_EMPTY, quoted = SLICE_EMPTY, whole = SLICE_EMPTY;
+    slice unit = SLICE_EMPTY, quoted, whole;
     enum codec_duration_error e = codec_duration_read(text, ns, &unit);
     if (e == CODEC_DURATION_OK)
         return NULL;

@@ -4,8 +4,7 @@
 #include "server/options_read.h"
 #include <stdlib.h>
 
-/* ---- names seen, to find duplicates: a hash set of slices in the options' arena
- * ---------------------------- */
+/* ---- names seen, to find duplicates: a hash set of slices in the options' arena ---- */
 
 struct name {
     struct name *next;
@@ -29,7 +28,7 @@ static size_t hash(slice s)
 static bool names_grow(struct opt_reader *r, struct opt_names *n)
 {
     size_t count = n->bucket_count == 0 ? 16 : n->bucket_count * 4;
-    struct name **buckets = arena_array(r->arena, count, sizeof *buckets);
+    struct name **buckets = arena_array(r->arena, count, sizeof(struct name *));
     if (buckets == NULL)
         return false;
     for (size_t i = 0; i < n->bucket_count; i++) {

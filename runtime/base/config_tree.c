@@ -112,7 +112,7 @@ struct cfg_value *cfg_get(const struct cfg_map *map, slice key)
 static bool map_grow(struct cfg_map *map, struct arena *arena)
 {
     size_t count = map->bucket_count == 0 ? 8 : map->bucket_count * 4;
-    struct cfg_entry **buckets = arena_array(arena, count, sizeof *buckets);
+    struct cfg_entry **buckets = arena_array(arena, count, sizeof(struct cfg_entry *));
     if (buckets == NULL)
         return false;
     for (struct cfg_entry *e = map->first; e != NULL; e = e->next) {
@@ -635,7 +635,7 @@ const char *cfg_type_name(enum cfg_type type)
 /* Reads to the end: a pipe or a file in /proc has no size to go by. */
 static int read_all(int fd, size_t limit, struct arena *arena, slice *out)
 {
-    size_t len = 0, room = 64 * 1024;
+    size_t len = 0, room = (size_t)64 * 1024;
     uint8_t *buf = malloc(room);
     int rc = buf == NULL ? -ENOMEM : 0;
     while (rc == 0) {

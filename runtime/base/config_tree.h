@@ -93,8 +93,10 @@ struct cfg_value *cfg_get(const struct cfg_map *map, slice key);
 /* Go's name of the type: "string", "int64", "[]interface {}" ... */
 const char *cfg_type_name(enum cfg_type type);
 
-/* Writes the value as Go's JSON encoder would: keys sorted, no white space. false: out of memory or of room. */
 struct codec_out;
+
+/* Writes the value as Go's JSON encoder would: keys sorted, no white space. false: out of memory or of
+ * room. */
 bool cfg_write_json(const struct cfg_value *v, struct codec_out *out);
 
 #endif

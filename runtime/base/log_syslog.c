@@ -222,12 +222,13 @@ struct log_sink *log_sink_syslog(const char *remote, const char *tag, char *err)
         return NULL;
     }
     s->sink = (struct log_sink){.write = syslog_write, .close = syslog_close};
-    s->local = remote == NULL || remote[0] == '\0';
+    const char *url = remote == NULL ? "" : remote;
+    s->local = url[0] == '\0';
     snprintf(s->tag, sizeof s->tag, "%s", tag);
     if (gethostname(s->host, sizeof s->host - 1) != 0)
         snprintf(s->host, sizeof s->host, "localhost");
     int code = 0;
-    if ((!s->local && !parse_remote(s, remote, err)) || (code = reconnect(s)) < 0) {
+    if ((!s->local && !parse_remote(s, url, err)) || (code = reconnect(s)) < 0) {
         if (code < 0)
             connect_error(s, code, err);
         free(s);

@@ -8,8 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* ---- files and variables that exist for these tests
- * --------------------------------------------------------- */
+/* ---- files and variables that exist for these tests ---- */
 
 struct pair {
     const char *name, *text;
@@ -59,8 +58,7 @@ static const char *variable(void *ctx, const char *name)
 
 static const struct cfg_source memory = {.read = read_memory, .variable = variable};
 
-/* ---- rows: text, and JSON or the error
- * ------------------------------------------------------------------------ */
+/* ---- rows: text, and JSON or the error ---- */
 
 struct row {
     const char *text;

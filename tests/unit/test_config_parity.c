@@ -28,8 +28,7 @@ static slice ask_go(char *buf)
     return slice_from(answer, strlen("nats-server: "));
 }
 
-/* ---- recorded cases
- * ----------------------------------------------------------------------------------------- */
+/* ---- recorded cases ---- */
 
 static bool has_line(slice text, slice line)
 {
@@ -85,8 +84,7 @@ CASES(permissions)
 CASES(accounts)
 CASES(tls)
 
-/* ---- random texts
- * ------------------------------------------------------------------------------------------- */
+/* ---- random texts ---- */
 
 struct maker {
     uint64_t state;

@@ -9,8 +9,7 @@
 #include "server/options_report.h"
 #include "unit.h"
 
-/* ---- loading
- * ------------------------------------------------------------------------------------------------ */
+/* ---- loading ---- */
 
 struct loaded {
     struct arena *arena;
@@ -50,8 +49,7 @@ static void done(struct loaded *l)
     arena_free(l->arena);
 }
 
-/* ---- messages
- * ----------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static int by_text(const void *a, const void *b)
 {
@@ -136,31 +134,24 @@ static void test_report_layout(void)
 /* What Go can do and this server cannot yet is refused by name, wherever it stands. */
 static void test_refused(void)
 {
-    static const char *const texts[] = {"jetstream: false",
-                                        "Cluster {}",
-                                        "http: 8222",
-                                        "leafnodes {}",
-                                        "server_tags: a",
-                                        "accounts {A {exports: []}}",
-                                        "authorization {users: [{user: a, proxy_required: "
-                                        "true}]}",
-                                        "tls {ocsp_peer: true}",
-                                        "authorization {auth_callout {}}"};
-    static const char *const wants[] = {"c.conf:1:0: \"jetstream\" is not supported by midge yet\n\n",
-                                        "c.conf:1:0: \"Cluster\" is not supported by midge yet\n\n",
-                                        "c.conf:1:0: \"http\" is not supported by midge yet\n\n",
-                                        "c.conf:1:0: \"leafnodes\" is not supported by midge yet\n\n",
-                                        "c.conf:1:0: \"server_tags\" is not supported by midge yet\n\n",
-                                        "c.conf:1:13: \"exports\" is not supported by midge yet\n\n",
-                                        "c.conf:1:33: \"proxy_required\" is not supported by midge yet\n\n",
-                                        "c.conf:1:5: \"ocsp_peer\" is not supported by midge yet\n\n",
-                                        "c.conf:1:15: \"auth_callout\" is not supported by midge yet\n\n"};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        check_report(texts[i], wants[i]);
+    static const struct config_case rows[] = {
+        {"jetstream: false", "c.conf:1:0: \"jetstream\" is not supported by midge yet\n\n"},
+        {"Cluster {}", "c.conf:1:0: \"Cluster\" is not supported by midge yet\n\n"},
+        {"http: 8222", "c.conf:1:0: \"http\" is not supported by midge yet\n\n"},
+        {"leafnodes {}", "c.conf:1:0: \"leafnodes\" is not supported by midge yet\n\n"},
+        {"server_tags: a", "c.conf:1:0: \"server_tags\" is not supported by midge yet\n\n"},
+        {"accounts {A {exports: []}}", "c.conf:1:13: \"exports\" is not supported by midge yet\n\n"},
+        {"authorization {users: [{user: a, proxy_required: true}]}",
+         "c.conf:1:33: \"proxy_required\" is not supported by midge yet\n\n"},
+        {"tls {ocsp_peer: true}", "c.conf:1:5: \"ocsp_peer\" is not supported by midge yet\n\n"},
+        {"authorization {auth_callout {}}",
+         "c.conf:1:15: \"auth_callout\" is not supported by midge yet\n\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_report(rows[i].text, rows[i].want);
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 #define EQ(s, want) CU_ASSERT_TRUE(slice_eq_str((s), (want)))
 
@@ -351,8 +342,7 @@ static void test_tls_values(void)
     done(&l);
 }
 
-/* ---- flags over the file
- * -------------------------------------------------------------------------------------- */
+/* ---- flags over the file ---- */
 
 /* covers: CF-131 CF-132 CF-135 CF-161 */
 static void test_flags_win(void)

@@ -19,8 +19,7 @@ struct outcome {
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
 };
 
-/* ---- running
- * -------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static size_t read_some(int fd, char *buf, size_t len)
 {
@@ -80,8 +79,7 @@ static void run(const char *program, const char *line, struct outcome *o)
     o->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 struct row {
     const char *args;
