@@ -1,5 +1,5 @@
 /* authorization { ... } and accounts { ... } */
-#include "account/nkey.h"
+#include <midge/nkeys.h>
 #include "base/float_text.h"
 #include "server/options_read.h"
 
@@ -111,7 +111,7 @@ struct account_block {
 static bool set_account_nkey(struct opt_reader *r, void *into, const struct cfg_entry *e)
 {
     const struct cfg_value *v = e->value;
-    if (v->type != CFG_STRING || !nkey_is_kind(v->string, NKEY_ACCOUNT))
+    if (v->type != CFG_STRING || !codec_nkey_is(v->string, CODEC_NKEY_ACCOUNT))
         opt_error(r, v, "Not a valid public nkey for an account: %s",
                   v->type == CFG_STRING ? opt_quote(r, v->string) : opt_show(r, v));
     else

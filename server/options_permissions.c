@@ -1,6 +1,6 @@
 /* permissions { publish, subscribe, allow_responses } */
 #include "server/options_read.h"
-#include "interest/subject.h"
+#include <midge/subject.h>
 
 /* ---- subjects ---------------------------------------------------------------------------------------------
  */
@@ -33,9 +33,9 @@ static const char *parse_subject(struct opt_reader *r, slice text, bool queues, 
         queue = SLICE_EMPTY;
     }
     const char *what = NULL;
-    if (!subject_valid(subject))
+    if (!codec_subject_is_valid(subject))
         what = "subject";
-    else if (queue.len > 0 && !subject_valid(queue))
+    else if (queue.len > 0 && !codec_subject_is_valid(queue))
         what = "queue";
     *out = (struct permission_entry){.subject = arena_copy(r->arena, subject),
                                      .queue = arena_copy(r->arena, queue)};

@@ -1,6 +1,6 @@
 /* users: [ {user, password, permissions, ...} or {nkey, ...} ], of the authorization block and of accounts.
  */
-#include "account/nkey.h"
+#include <midge/nkeys.h>
 #include "server/options_read.h"
 #include <stdlib.h>
 
@@ -174,7 +174,7 @@ static const char *user_error(const struct user_config *u)
 {
     if (u->nkey.len == 0 && u->user.len == 0)
         return "User entry requires a user";
-    if (u->nkey.len > 0 && !nkey_is_kind(u->nkey, NKEY_USER))
+    if (u->nkey.len > 0 && !codec_nkey_is(u->nkey, CODEC_NKEY_USER))
         return "Not a valid public nkey for a user";
     if (u->nkey.len > 0 && (u->user.len > 0 || u->password.len > 0))
         return "Nkey users do not take usernames or passwords";

@@ -1,8 +1,8 @@
 /* The table of accounts and users: built, published, asked. */
 #include "account/accounts.h"
 
-#include "account/nkey.h"
 #include "base/hash.h"
+#include <midge/nkeys.h>
 #include <midge/quote.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,7 +229,7 @@ static bool add_user(struct builder *b, const struct user_config *uc)
     u->account = accounts_find(t, account);
     if (u->name.len == 0)
         return fail(b, "User entry requires a user", SLICE_EMPTY, "");
-    if (u->is_nkey && !nkey_is_kind(u->name, NKEY_USER))
+    if (u->is_nkey && !codec_nkey_is(u->name, CODEC_NKEY_USER))
         return fail(b, "Not a valid public nkey for a user", SLICE_EMPTY, "");
     if (u->account == NULL)
         return fail(b, "account ", account, " of a user is not defined");

@@ -155,12 +155,12 @@ static bool read_signature(slice text, uint8_t sig[NKEY_SIG])
 static enum auth_verdict check_signature(struct auth *a, const struct auth_request *req, const struct user *u,
                                          struct epoch_reader *r)
 {
-    enum nkey_kind kind;
+    enum codec_nkey_kind kind;
     if (a->verdict != AUTH_OK)
         return a->verdict;
     const char *why = req->sig.len == 0                                        ? "Signature missing"
                       : !read_signature(req->sig, a->sig)                      ? "Signature not valid base64"
-                      : !nkey_public_decode(u->name, &kind, a->key)            ? "User nkey not valid"
+                      : !codec_nkey_decode_public(u->name, &kind, a->key)      ? "User nkey not valid"
                       : req->nonce.len == 0 || req->nonce.len > AUTH_NONCE_MAX ? "Signature not verified"
                                                                                : NULL;
     if (why != NULL) {

@@ -2,7 +2,7 @@
 #include "account/permissions_impl.h"
 
 #include "base/hash.h"
-#include "interest/subject.h"
+#include <midge/subject.h>
 #include <assert.h>
 #include <stdlib.h>
 
@@ -16,8 +16,8 @@ static bool compile_list(const struct permission_list *list, struct subject_set 
         return false;
     for (size_t i = 0; i < list->count; i++) {
         const struct permission_entry *e = &list->items[i];
-        if (!subject_valid(e->subject) || (e->queue.len > 0 && !subject_valid(e->queue))) {
-            *bad = subject_valid(e->subject) ? e->queue : e->subject;
+        if (!codec_subject_is_valid(e->subject) || (e->queue.len > 0 && !codec_subject_is_valid(e->queue))) {
+            *bad = codec_subject_is_valid(e->subject) ? e->queue : e->subject;
             return false;
         }
         if (subject_set_add(*out, e->subject, e->queue) != 0)
@@ -174,7 +174,7 @@ bool permissions_subscribe(const struct permissions *p, slice subject, slice que
 
 bool permissions_needs_filter(const struct permissions *p, slice subject, slice queue)
 {
-    if (p == NULL || p->subscribe.deny == NULL || (queue.len == 0 && !subject_has_wildcard(subject)))
+    if (p == NULL || p->subscribe.deny == NULL || (queue.len == 0 && !codec_subject_has_wildcard(subject)))
         return false;
     return subject_set_overlaps(p->subscribe.deny, subject, queue);
 }

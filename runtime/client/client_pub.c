@@ -1,6 +1,6 @@
 #include "client/client_internal.h"
 
-#include "interest/subject.h"
+#include <midge/subject.h>
 #include <stdlib.h>
 
 #define SHARE_MIN     16384   /* payloads from here on are shared between outboxes, smaller ones copied */
@@ -207,7 +207,7 @@ static struct sub *own_sub_for(struct client *c, slice subject)
 {
     size_t at = 0;
     for (struct sub *s; (s = sid_map_next(&c->subs, &at)) != NULL;) {
-        if (sub_queue(s).len == 0 && !sub_closed(s) && subject_matches(sub_subject(s), subject))
+        if (sub_queue(s).len == 0 && !sub_closed(s) && codec_subject_matches(sub_subject(s), subject))
             return s;
     }
     return NULL;
@@ -281,7 +281,7 @@ bool client_pub_line(struct client *c, const struct codec_client_pub *pub)
         client_close(c, CLOSE_MAX_PAYLOAD);
         return false;
     }
-    if (c->pedantic && !subject_valid_literal(pub->subject))
+    if (c->pedantic && !codec_subject_is_literal(pub->subject))
         client_err(c, "Invalid Publish Subject");
     return true;
 }

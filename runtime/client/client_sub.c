@@ -1,6 +1,6 @@
 #include "client/client_internal.h"
 
-#include "interest/subject.h"
+#include <midge/subject.h>
 #include <stdlib.h>
 
 /* ---- SUB ---- */
@@ -39,7 +39,7 @@ static bool may_subscribe(struct client *c, const struct codec_client_sub *ev)
         return refuse(c, ev);
     if (!permissions_subscribe(c->perms, ev->subject, ev->queue))
         return refuse(c, ev);
-    if (s->max_sub_tokens > 0 && subject_token_count(ev->subject) > s->max_sub_tokens)
+    if (s->max_sub_tokens > 0 && codec_subject_scan(ev->subject).tokens > s->max_sub_tokens)
         return refuse_tokens(c, ev);
     if (c->max_subs > 0 && c->subs.count >= c->max_subs) {
         client_err(c, "maximum subscriptions exceeded");
@@ -47,7 +47,7 @@ static bool may_subscribe(struct client *c, const struct codec_client_sub *ev)
                         c->label);
         return false;
     }
-    if (!subject_valid_subscription(ev->subject)) {
+    if (!codec_subject_is_subscription(ev->subject)) {
         client_err(c, "Invalid Subject");
         return false;
     }

@@ -1,7 +1,7 @@
 /* A tree of tokens that is only ever added to. */
 #include "interest/subject_set.h"
 
-#include "interest/subject.h"
+#include "interest/token.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ static size_t child_at(const struct node *n, slice token, bool *found)
 static struct node *child_make(struct node *n, slice token)
 {
     bool found;
-    if (subject_token_is_star(token)) {
+    if (token_is_star(token)) {
         if (n->star == NULL)
             n->star = node_new(token);
         return n->star;
@@ -189,14 +189,15 @@ static bool list_add(struct subject_set *set, slice pattern, slice queue)
 int subject_set_add(struct subject_set *set, slice pattern, slice queue)
 {
     struct node *n = set->root;
-    struct subject_tokens it = subject_tokens_of(pattern);
+    slice left = pattern, token;
     bool rest = false;
-    if (!subject_valid_subscription(pattern) || subject_token_count(pattern) > SUBJECT_SET_TOKENS_MAX)
+    struct codec_subject shape = codec_subject_scan(pattern);
+    if (shape.empty_token || shape.after_gt || shape.tokens > SUBJECT_SET_TOKENS_MAX)
         return -EINVAL;
-    while (n != NULL && subject_next_token(&it)) {
-        rest = subject_token_is_gt(it.token); /* the last one, then */
+    while (n != NULL && codec_subject_token(&left, &token)) {
+        rest = token_is_gt(token); /* the last one, then */
         if (!rest)
-            n = child_make(n, it.token);
+            n = child_make(n, token);
     }
     if (n == NULL || !list_add(set, pattern, queue) || !ends_add(rest ? &n->rest : &n->here, queue))
         return -ENOMEM;
@@ -205,7 +206,8 @@ int subject_set_add(struct subject_set *set, slice pattern, slice queue)
 
 static bool queue_matches(slice asked, slice pattern)
 {
-    return slice_eq(asked, pattern) || (subject_has_wildcard(pattern) && subject_subset(asked, pattern));
+    return slice_eq(asked, pattern) ||
+           (codec_subject_has_wildcard(pattern) && codec_subject_subset(asked, pattern));
 }
 
 static void ends_ask(const struct ends *e, slice queue, struct subject_set_hit *hit)
@@ -219,36 +221,27 @@ static void ends_ask(const struct ends *e, slice queue, struct subject_set_hit *
 
 /* Every node is reached by one way only, so this visits each at most once. The recursion is as deep as the
  * deepest entry, at most SUBJECT_SET_TOKENS_MAX. */
-static void node_ask(const struct node *n, struct subject_tokens it, slice queue, struct subject_set_hit *hit)
+static void node_ask(const struct node *n, slice rest, slice queue, struct subject_set_hit *hit)
 {
     bool found;
-    if (!subject_next_token(&it)) {
+    slice token;
+    if (!codec_subject_token(&rest, &token)) {
         ends_ask(&n->here, queue, hit);
         return;
     }
     ends_ask(&n->rest, queue, hit);
     if (n->star != NULL)
-        node_ask(n->star, it, queue, hit);
-    size_t at = child_at(n, it.token, &found);
+        node_ask(n->star, rest, queue, hit);
+    size_t at = child_at(n, token, &found);
     if (found)
-        node_ask(n->children[at], it, queue, hit);
-}
-
-static bool has_empty_token(slice subject)
-{
-    struct subject_tokens it = subject_tokens_of(subject);
-    while (subject_next_token(&it)) {
-        if (it.token.len == 0)
-            return true;
-    }
-    return false;
+        node_ask(n->children[at], rest, queue, hit);
 }
 
 struct subject_set_hit subject_set_ask(const struct subject_set *set, slice subject, slice queue)
 {
     struct subject_set_hit hit = {false, false, false};
-    if (!has_empty_token(subject))
-        node_ask(set->root, subject_tokens_of(subject), queue, &hit);
+    if (!codec_subject_scan(subject).empty_token)
+        node_ask(set->root, subject, queue, &hit);
     return hit;
 }
 
@@ -258,7 +251,7 @@ bool subject_set_overlaps(const struct subject_set *set, slice pattern, slice qu
         slice own = slice_make(e->bytes + e->subject_len, e->queue_len);
         if (own.len > 0 && (queue.len == 0 || !queue_matches(queue, own)))
             continue;
-        if (subject_collide(slice_make(e->bytes, e->subject_len), pattern))
+        if (codec_subject_collide(slice_make(e->bytes, e->subject_len), pattern))
             return true;
     }
     return false;

@@ -107,7 +107,7 @@ unsigned sublist_stripe(const struct sublist *sl, slice token)
 static void pattern_changed(struct sublist *sl, slice pattern)
 {
     slice first = first_token(pattern);
-    bool any = subject_token_is_star(first) || subject_token_is_gt(first);
+    bool any = token_is_star(first) || token_is_gt(first);
     _Atomic uint64_t *gen = any ? &sl->any_gen : &sl->stripe_gen[sublist_stripe(sl, first)];
     atomic_fetch_add_explicit(gen, 1, memory_order_release);
 }
@@ -165,9 +165,10 @@ int sublist_insert(struct sublist *sl, struct epoch_reader *r, struct sub *s)
 {
     slice subject = sub_subject(s);
     struct word_change change;
-    if (!subject_valid_subscription(subject))
+    struct codec_subject shape = codec_subject_scan(subject);
+    if (shape.empty_token || shape.after_gt)
         return -EINVAL;
-    bool literal = !subject_has_wildcard(subject);
+    bool literal = shape.wildcards == 0;
     s->link.at.hash = sublist_hash(sl, subject);
     s->link.at.local = (s->flags & SUB_REMOTE) != 0 ? 0 : s->queue_len == 0 ? 1 : s->weight;
     pthread_mutex_lock(&sl->lock);
@@ -212,7 +213,7 @@ static void remove_locked(struct sublist *sl, struct epoch_reader *r, struct sub
 {
     struct word_change change;
     sub_close(s);
-    if (subject_has_wildcard(sub_subject(s)))
+    if (codec_subject_has_wildcard(sub_subject(s)))
         remove_pattern(sl, r, s, &change);
     else
         remove_literal(sl, r, s, &change);
@@ -275,8 +276,8 @@ static void scan_word(void *ctx, uint64_t word)
     const struct scan *scan = ctx;
     slice subject = word_subject(word);
     bool in = scan->relation == SUBLIST_ALL ||
-              (scan->relation == SUBLIST_COVERED ? subject_subset(subject, scan->pattern)
-                                                 : subject_collide(subject, scan->pattern));
+              (scan->relation == SUBLIST_COVERED ? codec_subject_subset(subject, scan->pattern)
+                                                 : codec_subject_collide(subject, scan->pattern));
     if (in)
         word_each(word, scan->fn, scan->ctx);
 }

@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "interest/dirhash.h"
 #include "interest/set.h"
-#include "interest/subject.h"
+#include "interest/token.h"
 #include "interest/tree.h"
 
 enum {
@@ -85,13 +85,6 @@ static inline uint64_t sublist_literal(const struct sublist *sl, slice subject, 
             return word;
     }
     return 0;
-}
-
-static inline slice first_token(slice subject)
-{
-    struct subject_tokens it = subject_tokens_of(subject);
-    (void)subject_next_token(&it);
-    return it.token;
 }
 
 #endif

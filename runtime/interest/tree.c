@@ -2,7 +2,7 @@
 #include "interest/tree.h"
 
 #include "base/hash.h"
-#include "interest/subject.h"
+#include "interest/token.h"
 #include <stdlib.h>
 
 enum { WALK_MIN = 32 };
@@ -35,7 +35,7 @@ static struct tree_node *node_new(struct tree *t, struct tree_node *parent, slic
     n->parent = parent;
     n->id = ++t->last_id;
     n->hash = hash;
-    n->kind = subject_token_is_star(token) ? TREE_STAR : subject_token_is_gt(token) ? TREE_GT : TREE_TOKEN;
+    n->kind = token_is_star(token) ? TREE_STAR : token_is_gt(token) ? TREE_GT : TREE_TOKEN;
     n->token_len = (uint32_t)token.len;
     if (token.len > 0)
         memcpy(n->token, token.ptr, token.len);
@@ -77,9 +77,9 @@ static struct tree_node *edge_find(const struct tree *t, const struct tree_node 
 static struct tree_node *child_find(const struct tree *t, struct tree_node *parent, slice token)
 {
     struct dirhash_pos pos;
-    if (subject_token_is_star(token))
+    if (token_is_star(token))
         return node_of(&parent->star);
-    if (subject_token_is_gt(token))
+    if (token_is_gt(token))
         return node_of(&parent->gt);
     return edge_find(t, parent, token, edge_hash(t, parent, token), &pos);
 }
@@ -106,18 +106,18 @@ static struct tree_node *child_make(struct tree *t, struct epoch_reader *r, stru
 struct tree_node *tree_find(struct tree *t, slice pattern)
 {
     struct tree_node *n = t->root;
-    struct subject_tokens it = subject_tokens_of(pattern);
-    while (n != NULL && subject_next_token(&it))
-        n = child_find(t, n, it.token);
+    slice rest = pattern, token;
+    while (n != NULL && codec_subject_token(&rest, &token))
+        n = child_find(t, n, token);
     return n;
 }
 
 struct tree_node *tree_make(struct tree *t, struct epoch_reader *r, slice pattern)
 {
     struct tree_node *n = t->root;
-    struct subject_tokens it = subject_tokens_of(pattern);
-    while (subject_next_token(&it)) {
-        struct tree_node *child = child_make(t, r, n, it.token);
+    slice rest = pattern, token;
+    while (codec_subject_token(&rest, &token)) {
+        struct tree_node *child = child_make(t, r, n, token);
         if (child == NULL) {
             tree_prune(t, r, n);
             return NULL;

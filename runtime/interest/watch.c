@@ -13,7 +13,7 @@ static bool counts(const struct sublist_watch *w, const struct sub *s)
 {
     if (w->queue_len > 0 && !slice_eq(slice_make(w->bytes + w->subject_len, w->queue_len), sub_queue(s)))
         return false;
-    return subject_matches(sub_subject(s), watch_subject(w));
+    return codec_subject_matches(sub_subject(s), watch_subject(w));
 }
 
 static void tell_stripe(struct sublist_watch *first, const struct sub *s, bool came)
@@ -30,7 +30,7 @@ static void tell_stripe(struct sublist_watch *first, const struct sub *s, bool c
 void sublist_watches_tell(struct sublist *sl, const struct sub *s, bool came)
 {
     slice first = first_token(sub_subject(s));
-    if (!subject_token_is_star(first) && !subject_token_is_gt(first)) {
+    if (!token_is_star(first) && !token_is_gt(first)) {
         tell_stripe(sl->watches[sublist_stripe(sl, first)], s, came);
         return;
     }
@@ -61,7 +61,7 @@ static bool count_present(struct sublist *sl, struct sublist_watch *w)
 struct sublist_watch *sublist_watch_new(struct sublist *sl, slice subject, slice queue, sublist_watch_fn fn,
                                         void *ctx, bool *now)
 {
-    if (!subject_valid_literal(subject) || subject.len > SUB_LEN_MAX || queue.len > SUB_LEN_MAX)
+    if (!codec_subject_is_literal(subject) || subject.len > SUB_LEN_MAX || queue.len > SUB_LEN_MAX)
         return NULL;
     struct sublist_watch *w = calloc(1, sizeof(*w) + subject.len + queue.len);
     if (w == NULL)

@@ -11,7 +11,7 @@
 #include "../clients/peer.h"
 
 #include "account/permissions.h"
-#include "interest/subject.h"
+#include <midge/subject.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -165,7 +165,7 @@ static void model_sub(struct user *u, const char *subject, const char *queue, ch
 static bool receives(const struct user *u, const struct sub_model *s, const char *subject)
 {
     slice pattern = slice_str(s->subject), queue = slice_str(s->queue);
-    if (pattern.len == 0 || !subject_matches(pattern, slice_str(subject)))
+    if (pattern.len == 0 || !codec_subject_matches(pattern, slice_str(subject)))
         return false;
     return !permissions_needs_filter(u->perms, pattern, queue) ||
            permissions_deliver(u->perms, slice_str(subject), queue);

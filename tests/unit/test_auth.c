@@ -201,9 +201,9 @@ static void test_nkeys(void)
                                   {.user = SLICE_LIT("u"), .password = SLICE_LIT("p")}};
     struct account_config account = {.name = SLICE_LIT("A"), .limits = {-1, -1, -1, -1}};
     struct fixture f;
-    uint8_t seed[NKEY_RAW], sig[NKEY_SIG];
+    uint8_t seed[CODEC_NKEY_KEY], sig[NKEY_SIG];
     char url[100] = "", std[100] = "", bad[100];
-    for (unsigned i = 0; i < NKEY_RAW; i++)
+    for (unsigned i = 0; i < CODEC_NKEY_KEY; i++)
         seed[i] = (uint8_t)i;
     CU_ASSERT_FATAL(nkey_sign(seed, SLICE_LIT("nats"), sig));
     codec_base64_encode(slice_make(sig, NKEY_SIG), CODEC_BASE64_URL_RAW, (uint8_t *)url);

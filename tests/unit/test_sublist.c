@@ -1,7 +1,7 @@
 /* The sublist: matching rules, queue groups, reverse match, edges, watches; random comparison with a naive
  * list; threads that match while others change. */
 #include "base/hash.h"
-#include "interest/subject.h"
+#include <midge/subject.h>
 #include "interest/sublist.h"
 #include "unit.h"
 
@@ -305,7 +305,7 @@ static void check(struct fixture *f, struct sub **subs, size_t count, const char
     for (uint32_t g = 0; g < f->res.group_count; g++)
         total += f->res.groups[g].count;
     for (size_t i = 0; i < count; i++) {
-        if (!subject_matches(sub_subject(subs[i]), slice_str(subject)))
+        if (!codec_subject_matches(sub_subject(subs[i]), slice_str(subject)))
             continue;
         uint32_t found = 0;
         expect++;
@@ -741,12 +741,12 @@ static void *thread_reader(void *arg)
         bool ok = sublist_match(t->w->sl, slice_str(subject), sc, &res) == 0;
         uint32_t fixed = 0;
         for (uint32_t i = 0; ok && i < res.plain_count; i++) {
-            ok = subject_matches(sub_subject(res.plain[i]), slice_str(subject));
+            ok = codec_subject_matches(sub_subject(res.plain[i]), slice_str(subject));
             fixed += res.plain[i]->flags == 0x80;
         }
         for (uint32_t g = 0; ok && g < res.group_count; g++) {
             for (uint32_t i = 0; ok && i < res.groups[g].count; i++)
-                ok = subject_matches(sub_subject(res.groups[g].members[i]), slice_str(subject)) &&
+                ok = codec_subject_matches(sub_subject(res.groups[g].members[i]), slice_str(subject)) &&
                      slice_eq(sub_queue(res.groups[g].members[i]), res.groups[g].queue);
         }
         if (!ok || fixed != 3)
