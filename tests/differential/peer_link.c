@@ -12,7 +12,7 @@ uint32_t link_setting(const char *name, uint32_t otherwise)
     return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
 }
 
-int link_start(struct peer *peer, const char *title)
+int link_prepare(const char *title)
 {
     const char *program = getenv("SERVER_UNDER_TEST");
     if (program == NULL)
@@ -23,15 +23,25 @@ int link_start(struct peer *peer, const char *title)
     }
     setenv("SERVER_UNDER_TEST", program, 1);
     random_state = 0x9e3779b97f4a7c15u * (link_setting("SEED", 1) + 1);
-    if (peer_start(peer, NULL))
-        return 0;
-    printf("%s does not start\n0 passed, 1 failed\n", program);
+    return 0;
+}
+
+int link_start(struct peer *peer, const char *title)
+{
+    int rc = link_prepare(title);
+    if (rc != 0 || peer_start(peer, NULL))
+        return rc;
+    printf("%s does not start\n0 passed, 1 failed\n", getenv("SERVER_UNDER_TEST"));
     return 1;
 }
 
 int link_end(struct peer *peer, uint32_t count, uint32_t failed)
 {
-    failed += !peer_stop(peer);
+    return link_count(count, failed + !peer_stop(peer));
+}
+
+int link_count(uint32_t count, uint32_t failed)
+{
     printf("seed %u\n%u passed, %u failed\n", link_setting("SEED", 1), failed < count ? count - failed : 0,
            failed);
     return failed > 0;

@@ -14,10 +14,17 @@
 
 uint32_t link_setting(const char *name, uint32_t otherwise);
 
-/* 0, or the exit code with which the test ends (77: there is no server; said on stdout). Seeds link_below. */
+/* 0, or the exit code with which the test ends (77: there is no server; said on stdout). Seeds link_below.
+ * For tests that start servers of their own. */
+int link_prepare(const char *title);
+
+/* The same, and starts the one server of the test. */
 int link_start(struct peer *peer, const char *title);
 
-/* Stops the server, prints the counts, returns the exit code. */
+/* Prints the counts, returns the exit code. */
+int link_count(uint32_t count, uint32_t failed);
+
+/* The same when it has stopped the server. */
 int link_end(struct peer *peer, uint32_t count, uint32_t failed);
 
 /* 0 .. n-1 */

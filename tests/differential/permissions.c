@@ -8,18 +8,12 @@
  * Environment: SERVER_UNDER_TEST (default NATS_SERVER, then build/peer/nats-server), SEED (1), COUNT (rounds,
  * 3). covers: CP-107 CP-110 CP-111 CP-115 CP-117 CP-118 CP-119 CP-120 CP-121 AA-102 AA-104 AA-107 AA-108
  * AA-109 AA-114 AA-116 */
-#include "../clients/peer.h"
+#include "peer_link.h"
 
 #include "account/permissions.h"
 #include <midge/subject.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     USERS = 15,
@@ -28,28 +22,17 @@ enum {
     LIST = 4,
     TEXT = 24,
     ANSWER = 4096,
-    WAIT_MS = 10000,
 };
 
 /* ---- random texts ---- */
 
-static uint64_t random_state;
-
-static uint32_t below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 32) % n;
-}
-
 static void draw_subject(char *to, bool wild)
 {
     static const char *const tokens[] = {"a", "b", "c", "d*", "*", ">"};
-    uint32_t n = 1 + below(4);
+    uint32_t n = 1 + link_below(4);
     *to = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t t = below(wild ? 6 : 4);
+        uint32_t t = link_below(wild ? 6 : 4);
         if (t == 5 && i + 1 < n)
             t = 4;
         strcat(to, i == 0 ? "" : ".");
@@ -59,7 +42,7 @@ static void draw_subject(char *to, bool wild)
 
 static const char *draw(const char *const *texts, uint32_t count)
 {
-    return texts[below(count)];
+    return texts[link_below(count)];
 }
 
 /* ---- a user: permissions as text and compiled ---- */
@@ -96,10 +79,10 @@ static void put(struct bytes *b, const char *fmt, ...)
 static void draw_list(struct list *l, const char *name, bool queues, struct bytes *conf)
 {
     static const char *const queue_names[] = {"q1", "q2", "q.*", "q.>", "*", "q.a"};
-    size_t count = below(5) < 3 ? below(LIST + 1) : 0;
+    size_t count = link_below(5) < 3 ? link_below(LIST + 1) : 0;
     put(conf, "%s: [", name);
     for (size_t i = 0; i < count; i++) {
-        const char *queue = queues && below(10) < 3 ? draw(queue_names, 6) : "";
+        const char *queue = queues && link_below(10) < 3 ? draw(queue_names, 6) : "";
         draw_subject(l->subject[i], true);
         put(conf, "%s\"%s%s%s\"", i == 0 ? "" : ", ", l->subject[i], *queue == 0 ? "" : " ", queue);
         l->item[i] = (struct permission_entry){slice_str(l->subject[i]), slice_str(queue)};
@@ -121,8 +104,8 @@ static bool draw_user(struct user *u, unsigned n, struct bytes *conf)
     draw_list(&u->lists[3], "deny", true, conf);
     struct permissions_config cfg = {.publish = {u->lists[0].list, u->lists[1].list, false},
                                      .subscribe = {u->lists[2].list, u->lists[3].list, false},
-                                     .responses = below(3) == 0,
-                                     .max_responses = 1 + (int64_t)below(2),
+                                     .responses = link_below(3) == 0,
+                                     .max_responses = 1 + (int64_t)link_below(2),
                                      .seed = 1};
     put(conf, "}");
     if (cfg.responses)
@@ -215,8 +198,7 @@ static void model_pub(struct user *u, const char *subject, const char *reply, ch
 static bool read_answer(int fd, char *text, size_t cap)
 {
     size_t len = 0;
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    while (len + 1 < cap && poll(&p, 1, WAIT_MS) == 1) {
+    while (len + 1 < cap) {
         ssize_t got = recv(fd, text + len, cap - 1 - len, 0);
         if (got <= 0)
             return false;
@@ -259,18 +241,15 @@ static bool ask(int fd, const struct user *u, const char *line, char *answer)
 static int login(const struct peer *peer, const char *user)
 {
     char line[128], in[16384];
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(peer->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = link_dial(peer->port);
     int len = snprintf(
         line, sizeof line,
         "CONNECT {\"user\":\"%s\",\"pass\":\"p\",\"verbose\":false,\"pedantic\":false}\r\nPING\r\n", user);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
-        send(fd, line, (size_t)len, MSG_NOSIGNAL) != len || !read_answer(fd, in, sizeof in)) {
+    if (fd >= 0 && send(fd, line, (size_t)len, MSG_NOSIGNAL) == len && read_answer(fd, in, sizeof in))
+        return fd;
+    if (fd >= 0)
         close(fd);
-        return -1;
-    }
-    return fd;
+    return -1;
 }
 
 /* ---- rounds ---- */
@@ -289,7 +268,7 @@ static bool step(struct user *u, unsigned n, int own, int free_user)
     static const char *const queues[] = {"", "", "", "q1", "q2", "q.a", "q.b", "q.a.b", "z"};
     static const char *const replies[] = {"", "rep.0", "rep.1", "rep.2"};
     char subject[TEXT], line[128], want[ANSWER] = "", got[ANSWER];
-    uint32_t kind = below(4);
+    uint32_t kind = link_below(4);
     if (kind == 0 && u->sub_count < SUBS) {
         const char *queue = draw(queues, 9);
         draw_subject(subject, true);
@@ -299,10 +278,10 @@ static bool step(struct user *u, unsigned n, int own, int free_user)
         return ask(own, u, line, got) && same(n, line, want, got);
     }
     const char *reply = draw(replies, 4);
-    if (below(4) == 0)
+    if (link_below(4) == 0)
         snprintf(subject, sizeof subject, "%s", draw(replies + 1, 3));
     else
-        draw_subject(subject, below(5) == 0);
+        draw_subject(subject, link_below(5) == 0);
     snprintf(line, sizeof line, "PUB %s %s 0\r\n\r\n", subject, reply);
     if (kind == 1) {
         model_pub(u, subject, reply, want);
@@ -351,26 +330,13 @@ static bool run_round(uint32_t round)
     return ok;
 }
 
-static uint32_t setting(const char *name, uint32_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
-}
-
 int main(void)
 {
-    const char *program = getenv("SERVER_UNDER_TEST");
-    if (program == NULL)
-        program = getenv("NATS_SERVER") != NULL ? getenv("NATS_SERVER") : "build/peer/nats-server";
-    if (access(program, X_OK) != 0) {
-        printf("SKIP differential of permissions: no server at %s\n0 passed, 0 failed, 1 skipped\n", program);
-        return 77;
-    }
-    setenv("SERVER_UNDER_TEST", program, 1);
-    uint32_t seed = setting("SEED", 1), count = setting("COUNT", 3), failed = 0;
-    random_state = 0x9e3779b97f4a7c15u * (seed + 1);
+    int rc = link_prepare("permissions");
+    if (rc != 0)
+        return rc;
+    uint32_t count = link_setting("COUNT", 3), failed = 0;
     for (uint32_t i = 0; i < count; i++)
         failed += !run_round(i);
-    printf("seed %u\n%u passed, %u failed\n", seed, count - failed, failed);
-    return failed > 0;
+    return link_count(count, failed);
 }
