@@ -138,40 +138,57 @@ static enum codec_rc next(struct codec_wire *w, slice *in, struct codec_event *e
     return CODEC_MORE;
 }
 
-/* A message whose payload is not there, and how many bytes it still takes. */
-static bool lacks_payload(const struct codec_event *e, size_t *size)
+/* What a message has told, and how much of its payload is missing behind the bytes that it took. */
+struct lack {
+    size_t size;
+    size_t missing;
+};
+
+static struct lack lack_of_line(bool complete, size_t size)
 {
-    bool complete = true;
+    return (struct lack){size + 2, complete ? 0 : size + 2};
+}
+
+static struct lack lack_of_piece(size_t piece, uint64_t left)
+{
+    size_t missing = left > SIZE_MAX - piece ? SIZE_MAX - piece : (size_t)left;
+    return (struct lack){piece + missing, missing};
+}
+
+static struct lack lack_of(const struct codec_wire *w, const struct codec_event *e)
+{
     switch (e->protocol) {
     case CODEC_NATS:
         if (e->direction == CODEC_FROM_DIALER &&
-            (e->client.kind == CODEC_CLIENT_PUB || e->client.kind == CODEC_CLIENT_HPUB)) {
-            complete = e->client.pub.payload_complete;
-            *size = (size_t)e->client.pub.size + 2;
-        } else if (e->direction == CODEC_FROM_ACCEPTOR &&
-                   (e->server.kind == CODEC_SERVER_MSG || e->server.kind == CODEC_SERVER_HMSG)) {
-            complete = e->server.msg.payload_complete;
-            *size = (size_t)e->server.msg.size + 2;
-        }
+            (e->client.kind == CODEC_CLIENT_PUB || e->client.kind == CODEC_CLIENT_HPUB))
+            return lack_of_line(e->client.pub.payload_complete, e->client.pub.size);
+        if (e->direction == CODEC_FROM_ACCEPTOR &&
+            (e->server.kind == CODEC_SERVER_MSG || e->server.kind == CODEC_SERVER_HMSG))
+            return lack_of_line(e->server.msg.payload_complete, e->server.msg.size);
         break;
     case CODEC_NATS_ROUTE:
     case CODEC_NATS_GATEWAY:
     case CODEC_NATS_LEAF:
-        if (e->fabric.kind == CODEC_FABRIC_MSG) {
-            complete = e->fabric.msg.payload_complete;
-            *size = (size_t)e->fabric.msg.size + 2;
-        }
+        if (e->fabric.kind == CODEC_FABRIC_MSG)
+            return lack_of_line(e->fabric.msg.payload_complete, e->fabric.msg.size);
         break;
     case CODEC_MQTT:
-        if (e->mqtt.type == CODEC_MQTT_PUBLISH) {
-            complete = e->mqtt.publish.payload_complete;
-            *size = e->mqtt.publish.size;
-        }
+        if (e->mqtt.type == CODEC_MQTT_PUBLISH)
+            return lack_of_piece(e->mqtt.publish.payload.len,
+                                 e->mqtt.publish.payload_complete ? 0 : e->mqtt.publish.size);
+        break;
+    case CODEC_HTTP:
+        if (e->http.kind == CODEC_HTTP_DATA)
+            return lack_of_piece(e->http.data.len, w->http.left);
+        break;
+    case CODEC_WS:
+        if (e->ws.kind == CODEC_WS_FRAME)
+            return lack_of_piece(e->ws.payload.len, w->ws.left);
         break;
     default:
         break;
     }
-    return !complete;
+    return (struct lack){0, 0};
 }
 
 /* A parser is a plain struct, so it can be put back to before a message whose payload is not all there, and
@@ -189,12 +206,13 @@ enum codec_rc codec_wire_next(struct codec_wire *w, slice *in, struct codec_even
     struct codec_wire before = *w;
     slice all = *in;
     enum codec_rc rc = next(w, in, e);
-    size_t taken = all.len - in->len, size;
+    size_t taken = all.len - in->len;
+    struct lack lack = rc == CODEC_EVENT ? lack_of(w, e) : (struct lack){0, 0};
     w->awaited = 0;
     /* bytes that break the payload's end are for the parser to refuse, not to be waited for */
-    if (rc == CODEC_EVENT && lacks_payload(e, &size) && size <= w->whole && in->len < size) {
+    if (lack.missing > 0 && lack.size <= w->whole && in->len < lack.missing) {
         *w = before;
-        w->awaited = taken + size;
+        w->awaited = taken + lack.missing;
         e->need = w->awaited - all.len;
         *in = all;
         return CODEC_MORE;

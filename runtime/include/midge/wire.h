@@ -58,9 +58,8 @@ struct codec_event {
 
 struct codec_wire {
     /* The caller's. */
-    size_t whole; /* messages up to this size (with a CRLF) are reported with their whole payload, by asking
-                   * for more; 0: as the protocols do, also to see what is left at the end of a stream. Bodies
-                   * of WebSocket and HTTP always come in pieces */
+    size_t whole; /* messages, frames and bodies up to this size (with a CRLF) are reported whole, by asking
+                     for more; 0: as the protocols do, also to see what is left at the end of a stream */
     /* The stream's. */
     enum codec_protocol protocol;
     enum codec_direction direction;
