@@ -1,4 +1,5 @@
 /* Errors in Go's words: servers log them and send them to clients. */
+#include "codec/utf8.h"
 #include <midge/json.h>
 #include <midge/quote.h>
 #include <stdio.h>
@@ -55,12 +56,34 @@ static void put_literal(struct codec_out *out, const char *literal, slice text, 
     put(out, ")");
 }
 
-static void put_escape(struct codec_out *out, slice text, size_t at)
+/* What is shown of a bad escape. */
+static slice escape_at(slice text, size_t at)
 {
     slice rest = slice_from(text, at);
+    return slice_first(rest, rest.len > 1 && rest.ptr[1] == 'u' ? 6 : 2);
+}
+
+static void put_escape(struct codec_out *out, slice text, size_t at)
+{
     put(out, "invalid escape sequence ");
-    codec_quote_back(out, slice_first(rest, rest.len > 1 && rest.ptr[1] == 'u' ? 6 : 2));
+    codec_quote_back(out, escape_at(text, at));
     put(out, " in string");
+}
+
+/* A decoder names the offset behind what is wrong. */
+static void put_place(struct codec_out *out, const struct codec_json_error *e, slice text)
+{
+    uint32_t rune;
+    size_t width = 1;
+    if (!e->stream)
+        return;
+    if (e->kind == CODEC_JSON_E_ESCAPE)
+        width = escape_at(text, e->offset).len;
+    else if (e->kind != CODEC_JSON_E_DEPTH)
+        width = utf8_decode(slice_from(text, e->offset), &rune);
+    char place[40];
+    snprintf(place, sizeof(place), " at offset %zu", e->offset + width);
+    put(out, place);
 }
 
 static void put_syntax(struct codec_out *out, const struct codec_json_error *e, slice text)
@@ -149,13 +172,16 @@ static void put_sentence(struct codec_out *out, const struct codec_json_error *e
         put(out, "no error");
         break;
     case CODEC_JSON_E_END:
-        put(out, "unexpected end of JSON input");
+        put(out, e->stream ? "unexpected EOF" : "unexpected end of JSON input");
         break;
     case CODEC_JSON_E_ESCAPE:
         put_escape(out, text, e->offset);
+        put_place(out, e, text);
         break;
     case CODEC_JSON_E_DEPTH:
         put(out, "exceeded max depth");
+        if (e->path[0] == 0)
+            put_place(out, e, text);
         break;
     case CODEC_JSON_E_TYPE:
         put_type(out, e, text);
@@ -173,6 +199,7 @@ static void put_sentence(struct codec_out *out, const struct codec_json_error *e
         break;
     default:
         put_syntax(out, e, text);
+        put_place(out, e, text);
     }
 }
 

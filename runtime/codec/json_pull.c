@@ -177,6 +177,15 @@ enum codec_json_event codec_json_next(struct codec_json *p, struct codec_json_to
     }
 }
 
+bool codec_json_again(struct codec_json *p)
+{
+    size_t pos = p->pos, at;
+    if (p->expect != THE_END || codec_json_lex(p->text, &pos, &at) == JSON_TEXT_END)
+        return false;
+    p->expect = A_VALUE;
+    return true;
+}
+
 bool codec_json_skip(struct codec_json *p, enum codec_json_event first, const struct codec_json_token *tok,
                      slice *raw)
 {

@@ -83,8 +83,10 @@ static bool misfit(struct reader *r, enum codec_json_error_kind kind, const stru
 /* The text is not JSON; that comes before whatever else is wrong. */
 static void malformed(struct reader *r)
 {
-    *r->error =
-        (struct codec_json_error){.kind = r->p.error, .offset = r->p.error_at, .table = r->error->table};
+    struct codec_json_error e = {.kind = r->p.error, .offset = r->p.error_at};
+    e.stream = r->error->stream;
+    e.table = r->error->table;
+    *r->error = e;
 }
 
 static void next(struct reader *r)
@@ -519,6 +521,19 @@ static void read_struct(struct reader *r)
     }
 }
 
+/* The value is read: what may stand behind it. Of a stream, other values, if the first one was good. */
+static void read_rest(struct reader *r)
+{
+    if (!r->options->stream) {
+        next(r);
+        return;
+    }
+    while (r->error->kind == CODEC_JSON_NO_ERROR && r->event != CODEC_JSON_BAD && codec_json_again(&r->p)) {
+        next(r);
+        skip(r);
+    }
+}
+
 bool codec_json_read(const struct codec_json_table *table, void *into, slice text,
                      const struct codec_json_options *options, struct codec_json_error *error)
 {
@@ -529,6 +544,7 @@ bool codec_json_read(const struct codec_json_table *table, void *into, slice tex
     r.depth = 0;
     error->kind = CODEC_JSON_NO_ERROR;
     error->table = table;
+    error->stream = options->stream;
     error->element = false;
     error->path[0] = 0;
     next(&r);
@@ -541,7 +557,7 @@ bool codec_json_read(const struct codec_json_table *table, void *into, slice tex
         skip(&r);
     }
     if (r.event != CODEC_JSON_BAD)
-        next(&r);
+        read_rest(&r);
     if (r.event == CODEC_JSON_BAD)
         malformed(&r);
     return error->kind == CODEC_JSON_NO_ERROR;

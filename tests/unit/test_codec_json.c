@@ -164,7 +164,8 @@ static void refuse_slice(slice text, const char *sentence)
     size_t n = codec_json_error_text(&error, text, buf);
     CU_ASSERT_EQUAL(n, strlen(buf));
     if (strcmp(buf, sentence) != 0)
-        printf("\n%.*s\n  got  %s\n  want %s\n", (int)text.len, (const char *)text.ptr, buf, sentence);
+        printf("\n%.*s\n  got  %s\n  want %s\n", (int)(text.len < 400 ? text.len : 400),
+               (const char *)text.ptr, buf, sentence);
     CU_ASSERT_STRING_EQUAL(buf, sentence);
 }
 
@@ -343,6 +344,54 @@ static void test_type_errors(void)
     REFUSE(
         "{\"branches\":[{},{\"leaves\":[{},{\"n\":\"x\"}]}]}",
         "json: cannot unmarshal string into Go struct field ClientOpts.branches.1.leaves.1.n of type int32");
+}
+
+static void stream_gives(slice text, const char *sentence)
+{
+    struct all a = {0};
+    char buf[CODEC_JSON_ERROR_MAX] = "";
+    arena = codec_arena_on(block, sizeof(block));
+    const struct codec_json_options options = {.arena = &arena, .refuse_unknown = true, .stream = true};
+    slice t = on_heap(text);
+    if (!codec_json_read(&all_table, &a, t, &options, &error))
+        codec_json_error_text(&error, t, buf);
+    heap_free(t);
+    if (strcmp(buf, sentence) != 0)
+        printf("\n%.*s\n  got  %s\n  want %s\n", (int)(text.len < 400 ? text.len : 400),
+               (const char *)text.ptr, buf, sentence);
+    CU_ASSERT_STRING_EQUAL(buf, sentence);
+}
+
+/* Recorded from the answers of the JetStream API. */
+static void test_streams(void)
+{
+#define STREAM(text, sentence) stream_gives(SLICE_LIT(text), sentence)
+    STREAM("{\"name\":\"T\"}", "");
+    STREAM(" {\"name\":\"T\"} \n", "");
+    STREAM("null", "");
+    STREAM("{\"name\":\"T\"}{}", "");
+    STREAM("{\"name\":\"T\"} [1] 5 {\"x\":{}}", "");
+    STREAM("{\"name\":\"T\"} x", "invalid character 'x' looking for beginning of value at offset 14");
+    STREAM("{\"name\":\"T\"} {} x", "invalid character 'x' looking for beginning of value at offset 17");
+    STREAM("{\"name\":\"T\"}tx", "invalid character 'x' in literal true (expecting 'r') at offset 14");
+    STREAM("{\"name\":\"T\"}\"abc", "unexpected EOF");
+    STREAM("{\"name\":\"T\"},", "invalid character ',' looking for beginning of value at offset 13");
+    STREAM("{\"name\":\"T\"}{x",
+           "invalid character 'x' looking for beginning of object key string at offset 14");
+    STREAM("{\"name\":\"T\"}-", "unexpected EOF");
+    STREAM("{\"name\":\"T\"", "unexpected EOF");
+    STREAM("{\"name\":\"T\",\"bogus\":1", "unexpected EOF");
+    STREAM("{\"bogus\":1,}", "invalid character '}' looking for beginning of object key string at offset 12");
+    STREAM("{\"bogus\":1} x", "json: unknown field \"bogus\"");
+    STREAM("{\"u8\":\"x\"} x",
+           "json: cannot unmarshal string into Go struct field ClientOpts.u8 of type uint8");
+    STREAM("{\"name\":\"\\q\"}", "invalid escape sequence `\\q` in string at offset 11");
+    STREAM("{\"name\":\"\\ud8\"}", "invalid escape sequence `\\ud8\"}` in string at offset 15");
+    STREAM("{\"name\":\"a\x01\"}", "invalid character '\\x01' in string at offset 11");
+    STREAM("{\"name\"\xe2\x82\xac}", "invalid character '\xe2\x82\xac' after object key at offset 10");
+    static char deep[CODEC_JSON_DEPTH + 8];
+    memset(deep, '[', CODEC_JSON_DEPTH + 1);
+    stream_gives(slice_make(deep, CODEC_JSON_DEPTH + 1), "exceeded max depth at offset 10001");
 }
 
 static void test_error_places(void)
@@ -981,27 +1030,17 @@ static void test_pull(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_syntax_errors),
-    UNIT_TEST(test_type_errors),
-    UNIT_TEST(test_error_places),
-    UNIT_TEST(test_scalars),
-    UNIT_TEST(test_keys_and_null),
-    UNIT_TEST(test_strings),
-    UNIT_TEST(test_arrays_and_maps),
-    UNIT_TEST(test_structs),
-    UNIT_TEST(test_depth),
-    UNIT_TEST(test_room),
-    UNIT_TEST(test_read_doubles),
-    UNIT_TEST(test_write_doubles),
-    UNIT_TEST(test_write_strings),
-    UNIT_TEST(test_write_stream),
-    UNIT_TEST(test_write_structs),
-    UNIT_TEST(test_write_null),
-    UNIT_TEST(test_out_grows),
-    UNIT_TEST(test_copy),
-    UNIT_TEST(test_pull),
-    UNIT_TEST(test_nested_tables),
-    UNIT_TEST(test_type_names),
+    UNIT_TEST(test_syntax_errors), UNIT_TEST(test_streams),
+    UNIT_TEST(test_type_errors),   UNIT_TEST(test_error_places),
+    UNIT_TEST(test_scalars),       UNIT_TEST(test_keys_and_null),
+    UNIT_TEST(test_strings),       UNIT_TEST(test_arrays_and_maps),
+    UNIT_TEST(test_structs),       UNIT_TEST(test_depth),
+    UNIT_TEST(test_room),          UNIT_TEST(test_read_doubles),
+    UNIT_TEST(test_write_doubles), UNIT_TEST(test_write_strings),
+    UNIT_TEST(test_write_stream),  UNIT_TEST(test_write_structs),
+    UNIT_TEST(test_write_null),    UNIT_TEST(test_out_grows),
+    UNIT_TEST(test_copy),          UNIT_TEST(test_pull),
+    UNIT_TEST(test_nested_tables), UNIT_TEST(test_type_names),
 };
 
 UNIT_MAIN("json codec", tests)

@@ -86,6 +86,10 @@ CODEC_API void codec_json_init(struct codec_json *p, slice text);
 /* The next event; after END or BAD always the same. Slices point into the text. */
 CODEC_API enum codec_json_event codec_json_next(struct codec_json *p, struct codec_json_token *tok);
 
+/* When END could come next, but another text follows the value: go on with the values of that one. Texts one
+ * after another are not JSON, but Go's json.Decoder reads them. false: there is none. */
+CODEC_API bool codec_json_again(struct codec_json *p);
+
 /* Behind the value that began with `first` (the event just returned). The value's text, from tok->at on, is
  * put in *raw when that is not NULL. false: BAD was met. */
 CODEC_API bool codec_json_skip(struct codec_json *p, enum codec_json_event first,
@@ -214,6 +218,7 @@ struct codec_json_table {
 
 struct codec_json_error {
     enum codec_json_error_kind kind;
+    bool stream; /* the option */
     size_t offset;
     /* E_TYPE, E_UNKNOWN, E_CUSTOM, E_ROOM */
     size_t length;                        /* of the offending value or key, from `offset` on */
@@ -230,6 +235,8 @@ struct codec_json_options {
     struct codec_arena
         *arena;          /* for strings and arrays; may be NULL when `borrow` and the table needs no arrays */
     bool refuse_unknown; /* keys that the table does not name are an error, not ignored */
+    bool stream;         /* as Go's json.Decoder: the first value counts; others may follow, and must be JSON.
+                          * Sentences then name an offset, and an early end is "unexpected EOF" */
     bool borrow;         /* plain strings stay slices of the text instead of being copied */
 };
 
