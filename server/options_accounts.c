@@ -229,14 +229,6 @@ static bool read_account(struct opt_reader *r, const struct cfg_entry *e)
     return true;
 }
 
-static bool has_account(const struct options *o, slice name)
-{
-    for (size_t i = 0; i < o->account_count; i++)
-        if (slice_eq(o->accounts[i].name, name))
-            return true;
-    return false;
-}
-
 /* Names alone. */
 static bool read_account_names(struct opt_reader *r, const struct cfg_list *list)
 {
@@ -247,7 +239,7 @@ static bool read_account_names(struct opt_reader *r, const struct cfg_list *list
             return true;
         if (is_reserved(r, name, v))
             continue;
-        if (has_account(r->o, name)) {
+        if (!opt_name_add(r, OPT_NAME_ACCOUNT, name)) {
             opt_error(r, v, "Duplicate Account Entry: %.*s", OPT_S(name));
             continue;
         }

@@ -20,7 +20,7 @@ struct opt_reader {
     struct arena *arena; /* of the options */
     const struct cfg_source *src;
     struct options_report *report;
-    struct opt_names *names; /* users and nkeys seen (options_users.c) */
+    struct opt_names *names; /* seen so far (options_users.c) */
     size_t user_room, account_room;
 };
 
@@ -124,6 +124,11 @@ const struct opt_tls *opt_read_tls(struct opt_reader *r, const struct cfg_value 
 const char *opt_check_tls_files(struct opt_reader *r, struct opt_tls *tls, bool from_list);
 bool opt_read_authorization(struct opt_reader *r, void *into, const struct cfg_entry *e);
 bool opt_read_accounts(struct opt_reader *r, void *into, const struct cfg_entry *e);
+
+/* Names seen in the whole file, by kind. false: it was there before (or there is no memory, which the arena
+ * remembers). The text must live as long as the options. */
+enum opt_name_kind { OPT_NAME_USER, OPT_NAME_NKEY, OPT_NAME_ACCOUNT };
+bool opt_name_add(struct opt_reader *r, enum opt_name_kind kind, slice text);
 
 /* users lists (options_users.c) and permissions (options_permissions.c) */
 struct opt_users {

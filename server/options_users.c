@@ -9,7 +9,7 @@
 struct name {
     struct name *next;
     slice text;
-    bool nkey;
+    enum opt_name_kind kind;
 };
 
 struct opt_names {
@@ -44,8 +44,7 @@ static bool names_grow(struct opt_reader *r, struct opt_names *n)
     return true;
 }
 
-/* false: it was there (or there is no memory, which the arena remembers). */
-static bool names_add(struct opt_reader *r, slice text, bool nkey)
+bool opt_name_add(struct opt_reader *r, enum opt_name_kind kind, slice text)
 {
     if (r->names == NULL)
         r->names = arena_alloc(r->arena, sizeof *r->names);
@@ -54,12 +53,12 @@ static bool names_add(struct opt_reader *r, slice text, bool nkey)
         return false;
     struct name **bucket = &n->buckets[hash(text) % n->bucket_count];
     for (const struct name *at = *bucket; at != NULL; at = at->next)
-        if (at->nkey == nkey && slice_eq(at->text, text))
+        if (at->kind == kind && slice_eq(at->text, text))
             return false;
     struct name *added = arena_alloc(r->arena, sizeof *added);
     if (added == NULL)
         return false;
-    *added = (struct name){.next = *bucket, .text = text, .nkey = nkey};
+    *added = (struct name){.next = *bucket, .text = text, .kind = kind};
     *bucket = added;
     n->count++;
     return true;
@@ -247,7 +246,7 @@ void opt_add_users(struct opt_reader *r, const struct opt_users *users, slice ac
         struct user_config u = users->items[i];
         bool nkey = u.nkey.len > 0;
         slice name = nkey ? u.nkey : u.user;
-        if (!names_add(r, name, nkey)) {
+        if (!opt_name_add(r, nkey ? OPT_NAME_NKEY : OPT_NAME_USER, name)) {
             opt_error(r, at, "Duplicate %s %s detected", nkey ? "nkey" : "user", opt_quote(r, name));
             continue;
         }

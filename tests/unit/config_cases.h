@@ -88,7 +88,7 @@ static const struct config_case cases_limits[] = {
     {"log_size_limit: \"5\"", "c.conf:1:0: interface conversion: interface {} is string, not int64"},
 };
 
-/* covers: CF-75 CF-76 CF-77 */
+/* covers: CF-75 CF-76 CF-77 CF-81 */
 static const struct config_case cases_durations[] = {
     {"ping_interval: 10",
      "c.conf:1:0: invalid use of field \"ping_interval\": ping_interval should be converted to a duration"},

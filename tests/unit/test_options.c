@@ -5,7 +5,7 @@
 #include "config_cases.h"
 #include "config_folder.h"
 #include "server/flags.h"
-#include "server/options.h"
+#include "server/options_read.h"
 #include "server/options_report.h"
 #include "unit.h"
 
@@ -232,9 +232,24 @@ static void test_server_values(void)
     done(&l);
 }
 
-/* covers: CF-63 CF-64 */
+/* Of a text that only the language understands, in Go's words: the values were printed by it. */
+static void check_digest(const char *text, const char *want)
+{
+    struct arena *a = arena_new(0);
+    slice error;
+    const struct cfg_value *root = cfg_parse(&cfg_source_system, "c.conf", slice_str(text), a, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+    EQ(opt_digest(root, a), want);
+    arena_free(a);
+}
+
+/* covers: CF-1 CF-63 CF-64 */
 static void test_digest(void)
 {
+    check_digest("x: foo\nresolver { type: MEM, foo: $x}",
+                 "sha256:787815b74f411ee24f8ce74894d906ea3780c11faa38c2712dc89a987662f34f");
+    check_digest("store_dir: \"\\xff<&\\x00\\x08\\x0c\\x7f\"",
+                 "sha256:9f64ce7d38b91be310cb6a1ca18974a4b046eb8e1ce07ee5cc944c6ec26210d4");
     struct loaded l = load_text("port: 4222 # comment");
     EQ(l.o->digest, "sha256:797533ebd0dfba7d34a0f9337ecf147e442871f48ddfd07ed751575a5737267e");
     done(&l);
