@@ -136,7 +136,7 @@ struct opt_users {
     size_t count;
     bool present; /* the list stands in the file, even when it is empty */
 };
-/* false: a text without position was reported by the caller's rule; see the .c */
+/* What is wrong with the list itself is reported without a place when !position, as Go does in accounts. */
 void opt_read_users(struct opt_reader *r, const struct cfg_value *v, struct opt_users *out, bool position);
 struct permissions_config *opt_read_permissions(struct opt_reader *r, const struct cfg_value *v);
 /* Adds users to the options with the account's name and default permissions; duplicates are errors at `at`.

@@ -10,7 +10,7 @@
 #include "server/options_read.h"
 #include "unit.h"
 
-enum { ANSWER_MAX = 64 * 1024, RANDOM_DOCUMENTS = 300 };
+enum { ANSWER_MAX = 64 * 1024, ASKED_MAX = 30, RANDOM_DOCUMENTS = 300 };
 
 static const char *go;
 
@@ -55,13 +55,25 @@ static bool lines_in(slice a, slice b)
     return true;
 }
 
+static bool says(slice got, slice want)
+{
+    if (want.len == 0)
+        return slice_starts(got, SLICE_LIT("configuration file c.conf is valid (sha256:"));
+    return lines_in(got, want) && lines_in(want, got);
+}
+
+/* Go reads the keys of a block in random order, and an error may end the block: the recorded answer is one of
+ * those that it gives. */
 static void check_case(const struct config_case *c)
 {
     static char buf[ANSWER_MAX];
+    slice got = SLICE_EMPTY;
+    bool ok = false;
     config_folder_text("c.conf", c->text);
-    slice got = ask_go(buf), want = slice_str(c->want);
-    bool ok = want.len == 0 ? slice_starts(got, SLICE_LIT("configuration file c.conf is valid (sha256:"))
-                            : lines_in(got, want) && lines_in(want, got);
+    for (int i = 0; i < ASKED_MAX && !ok; i++) {
+        got = ask_go(buf);
+        ok = says(got, slice_str(c->want));
+    }
     CU_ASSERT_TRUE(ok);
     if (!ok)
         printf("\n  text: %s\n  recorded: %s\n  Go says:  %.*s\n", c->text, c->want, (int)got.len,
