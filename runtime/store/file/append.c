@@ -108,6 +108,7 @@ static void grown_by(struct block *b, size_t n)
 {
     b->image->len += n;
     b->raw += n;
+    b->fs->backlog += n;
 }
 
 /* Where the next record of the last block goes. */

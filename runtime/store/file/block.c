@@ -17,6 +17,7 @@ struct block *block_new(struct file_store *fs, uint32_t index)
 
 void block_free(struct block *b)
 {
+    b->fs->backlog -= b->raw - b->durable;
     if (b->image != NULL)
         image_free(b->fs->host.cache, b->image);
     if (b->file != NULL)

@@ -166,21 +166,35 @@ static bool can_drop(const struct image *m)
     return m->block->durable == m->block->raw;
 }
 
+/* Drop what was not used for long, but not `keep`, until the budget holds. */
+static void trim(struct store_cache *c, const struct image *keep)
+{
+    for (struct image *old = c->ring.newer; c->used > c->budget && old != &c->ring;) {
+        struct image *next = old->newer;
+        if (old != keep && can_drop(old))
+            image_free(c, old);
+        old = next;
+    }
+}
+
 void image_touch(struct store_cache *c, struct image *m)
 {
     size_t now = m->buf->cap + m->offset_cap * sizeof m->offsets[0] + sizeof *m;
+    bool grown = now != m->charged;
     c->used = c->used - m->charged + now;
     m->charged = now;
     if (c->ring.older != m) {
         ring_remove(m);
         ring_add_newest(c, m);
     }
-    for (struct image *old = c->ring.newer; c->used > c->budget && old != m;) {
-        struct image *next = old->newer;
-        if (can_drop(old))
-            image_free(c, old);
-        old = next;
-    }
+    if (grown)
+        trim(c, m);
+}
+
+void image_settled(struct store_cache *c)
+{
+    if (c->used > c->budget)
+        trim(c, c->ring.older);
 }
 
 size_t image_lower_bound(const struct image *m, uint64_t seq)

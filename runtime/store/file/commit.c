@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#define RELIEVE_AT (1u << 20)             /* bytes that wait before they are handed over unasked */
-#define BLOCK_AT   (4u * STORE_BLOCK_MAX) /* bytes that wait behind a job before the owner waits, too */
+#define RELIEVE_AT  (1u << 20)             /* bytes that wait before they are handed over unasked */
+#define BACKLOG_MAX (2u * STORE_BLOCK_MAX) /* bytes not yet durable at which the owner waits for the disk */
 
 static void submit_next(struct file_store *fs);
 
@@ -85,12 +85,14 @@ static void on_done(struct storage_job *job, int rc)
         write_failed(fs, rc);
         return;
     }
+    fs->backlog -= end - b->durable;
     b->durable = end;
     b->needs_sync = journaled || (!synced && (b->needs_sync || end > 0));
     fs->journaled |= journaled;
     if (synced)
         b->new_name = false;
     settle_block(b);
+    image_settled(fs->host.cache);
     if (mark > 0) {
         fs->durable = mark;
         fs->durable_seq = last_seq;
@@ -208,13 +210,13 @@ enum store_rc fs_wait_idle(struct file_store *fs)
 void fs_relieve(struct file_store *fs)
 {
     const struct block *b = last_block(fs);
-    uint64_t waiting = b->raw - b->handed;
-    if (waiting < RELIEVE_AT)
-        return;
-    if (!fs->commit.out)
+    if (b->raw - b->handed >= RELIEVE_AT && !fs->commit.out)
         fs_commit(&fs->base);
-    else if (waiting >= BLOCK_AT)
-        fs_wait_idle(fs);
+    while (fs->backlog >= BACKLOG_MAX && fs->failed == STORE_OK) {
+        fs_commit(&fs->base);
+        if (fs_wait_idle(fs) != STORE_OK)
+            break;
+    }
 }
 
 /* Sync one block's file, which has all its bytes already. */

@@ -78,6 +78,8 @@ bool image_room(struct store_cache *, struct image *, size_t n);
 bool image_add_offset(struct image *, uint32_t offset);
 /* Charge what it has become, mark it as just used, and drop others until the budget holds. */
 void image_touch(struct store_cache *, struct image *);
+/* Images that could not be dropped because they were not on disk may be now. */
+void image_settled(struct store_cache *);
 void image_buf_release(struct image_buf *);
 
 static inline uint8_t *image_record(const struct image *m, size_t i)
@@ -202,6 +204,7 @@ struct file_store {
     struct seqmap handed_up; /* expired messages that the owner was told of -> b: when */
     struct lost_list lost;
 
+    uint64_t backlog; /* bytes of records that are not durable yet */
     uint64_t written; /* mark */
     uint64_t durable;
     uint64_t durable_seq;
