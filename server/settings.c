@@ -170,6 +170,7 @@ struct accounts *settings_accounts(const struct options *o, struct client_host *
         .system_account = o->system_account,
         .no_system_account = o->no_system_account,
         .authorization_block = o->authorization,
+        .tls_map_types = o->tls != NULL && o->tls->verify_and_map ? ACCOUNT_CONN_STANDARD : 0,
         .slots = slots,
         .random = random_bytes,
         .random_ctx = h->env,

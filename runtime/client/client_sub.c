@@ -142,7 +142,7 @@ static void drop_closed(struct client *c)
     for (struct sub *sub; (sub = sid_map_next(&c->subs, &at)) != NULL;) {
         if (sub_closed(sub)) {
             client_drop_sub(c, sub);
-            at = 0; /* the map has changed */
+            at--; /* another one may have moved into its slot */
         }
     }
 }
@@ -213,6 +213,6 @@ void client_check_subs(struct client *c)
         tell_removed(c, sub);
         client_log(c, LOG_DBG, "Removing subscription for \"%.*s\"", LOG_SLICE(subject));
         client_drop_sub(c, sub);
-        at = 0; /* the map has changed */
+        at--; /* another one may have moved into its slot */
     }
 }

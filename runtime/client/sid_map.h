@@ -19,7 +19,8 @@ struct sub *sid_map_find(const struct sid_map *m, slice sid);
 bool sid_map_insert(struct sid_map *m, struct sub *sub);
 void sid_map_remove(struct sid_map *m, struct sub *sub);
 /* Each subscription once, in no order: start with *at = 0; NULL at the end. The map must not change
- * meanwhile. */
+ * meanwhile, but that the subscription just returned may be removed: then take one off *at, its slot may have
+ * been filled. (One that the removal moved behind the end of the walk is then seen twice.) */
 struct sub *sid_map_next(const struct sid_map *m, size_t *at);
 
 #endif

@@ -44,5 +44,37 @@ static void test_random(void)
     CU_ASSERT_PTR_NULL(sid_map_find(&m, SLICE_LIT("1")));
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_random)};
+/* Removing on the walk misses nothing, whatever moves into the gaps. */
+static void test_remove_on_walk(void)
+{
+    struct sid_map m = {0};
+    char sid[32];
+    srand(5);
+    for (int round = 0; round < 200; round++) {
+        int n = rand() % 60;
+        size_t at = 0;
+        struct sub *sub;
+        for (int i = 0; i < n; i++) {
+            snprintf(sid, sizeof sid, "%d", rand() % 7 + 8 * i);
+            CU_ASSERT_FATAL(sid_map_insert(&m, sub_new(SLICE_LIT("x"), SLICE_EMPTY, slice_str(sid), NULL)));
+        }
+        while ((sub = sid_map_next(&m, &at)) != NULL) {
+            if (sub_sid(sub).ptr[sub->sid_len - 1] % 2 != 0)
+                continue;
+            sid_map_remove(&m, sub);
+            sub_free(sub);
+            at--;
+        }
+        at = 0;
+        while ((sub = sid_map_next(&m, &at)) != NULL) {
+            CU_ASSERT_NOT_EQUAL(sub_sid(sub).ptr[sub->sid_len - 1] % 2, 0);
+            sid_map_remove(&m, sub);
+            sub_free(sub);
+            at--;
+        }
+        CU_ASSERT_EQUAL(m.count, 0);
+    }
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_random), UNIT_TEST(test_remove_on_walk)};
 UNIT_MAIN("sid map", tests)
