@@ -107,6 +107,9 @@ static void on_down(struct net_conn *conn, enum net_down why, int err)
         client_log(c, LOG_INF, "Slow Consumer Detected: MaxPending of %zu Exceeded", conn->out.max_pending);
         client_close(c, CLOSE_SLOW_PENDING);
         break;
+    case NET_DOWN_SHUTDOWN:
+        client_close(c, CLOSE_SHUTDOWN);
+        break;
     case NET_DOWN_NO_MEMORY:
         client_log(c, LOG_ERR, "out of memory");
         client_close(c, CLOSE_SLOW_PENDING);

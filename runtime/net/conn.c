@@ -540,6 +540,7 @@ void net_conn_close_now(struct net_conn *c, bool reset)
         c->spill = NULL;
         c->spill_len = 0;
         c->handler->closed(c);
+        net_conn_gone(l);
     }
     free_chunks(c);
     outbox_lock(&c->out);

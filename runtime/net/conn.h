@@ -24,6 +24,7 @@ enum net_down {
     NET_DOWN_WRITE,    /* err says why */
     NET_DOWN_TOO_MUCH, /* max_pending exceeded */
     NET_DOWN_NO_MEMORY,
+    NET_DOWN_SHUTDOWN, /* the loop ends: close, what waits may still be written for a while */
 };
 
 struct net_conn_handler {

@@ -338,9 +338,9 @@ static void free_data(uv_handle_t *h)
 static void real_listener_close(struct env_listener *s)
 {
     struct real_listener *r = (struct real_listener *)s;
-    uv_poll_stop(&r->poll);
-    close(r->fd);
+    /* The descriptor last: once it is closed another thread may get its number, and libuv still uses it here. */
     uv_close((uv_handle_t *)&r->poll, free_data);
+    close(r->fd);
 }
 
 /* ---- pipes ---- */
@@ -439,9 +439,8 @@ static void real_pipe_close(struct env_pipe *ep, bool reset)
         free(p);
         return;
     }
-    uv_poll_stop(&p->poll);
+    uv_close((uv_handle_t *)&p->poll, free_data); /* the descriptor last, as above */
     close(p->fd);
-    uv_close((uv_handle_t *)&p->poll, free_data);
 }
 
 static int real_pipe_addrs(struct env_pipe *ep, struct env_addr *local, struct env_addr *peer)

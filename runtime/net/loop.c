@@ -220,10 +220,31 @@ struct net_loops *net_loops_new(struct env *env, const struct net_loops_config *
     return g;
 }
 
+void net_conn_gone(struct net_loop *l)
+{
+    if (l->stopping && l->conns == NULL)
+        env_loop_stop(l->el);
+}
+
+static void begin_stop(struct net_task *task, struct net_loop *l)
+{
+    (void)task;
+    struct net_conn *next;
+    l->stopping = true;
+    for (struct net_conn *c = l->conns; c != NULL; c = next) {
+        next = c->next;
+        if (!c->closing)
+            c->handler->down(c, NET_DOWN_SHUTDOWN, 0);
+    }
+    net_conn_gone(l);
+}
+
 void net_loops_free(struct net_loops *g)
 {
-    for (unsigned i = 0; i < g->count; i++)
-        env_loop_stop(g->loops[i].el);
+    for (unsigned i = 0; i < g->count; i++) {
+        g->loops[i].stop_task.fn = begin_stop;
+        net_post(&g->loops[i], &g->loops[i].stop_task);
+    }
     for (unsigned i = 0; i < g->count; i++)
         env_loop_join(g->loops[i].el);
     for (unsigned i = 0; i < g->count; i++)

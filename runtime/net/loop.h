@@ -31,7 +31,8 @@ struct net_loop {
     struct env_loop *el;
     struct net_loops *group;
     unsigned index;
-    int64_t now;   /* monotonic ns, read once a turn */
+    int64_t now; /* monotonic ns, read once a turn */
+    struct net_task stop_task;
     bool stopping; /* no new work: closing connections */
     struct epoch_reader reader;
     struct net_timers timers;
@@ -65,7 +66,8 @@ struct net_loops {
 
 /* Start all loops: NULL and *err (-errno) on failure. */
 struct net_loops *net_loops_new(struct env *env, const struct net_loops_config *config, int *err);
-/* Stop all loops (each closes what it owns), wait for them, free. Not from a loop. */
+/* Stop all loops, wait for them, free. Each connection is told NET_DOWN_SHUTDOWN; a loop ends when its last
+ * one has closed, so nothing is cut in the middle of a message by a peer that reads. Not from a loop. */
 void net_loops_free(struct net_loops *g);
 
 /* [any] Run task->fn on the loop soon, in the order of posting from one thread. Never blocks. */
@@ -76,6 +78,9 @@ void net_drain_inbox(struct net_loop *l);
 
 /* [any thread, its own list] Hand touched outboxes to their owners. `self` is the calling loop or NULL. */
 void net_touched_flush(struct touched *t, struct net_loop *self);
+
+/* [loop] For conn.c: a connection has gone; a stopping loop ends with its last one. */
+void net_conn_gone(struct net_loop *l);
 
 /* [loop] Begin handling something: online in the epoch, clock read. Every entry from the env calls it. */
 void net_enter(struct net_loop *l);

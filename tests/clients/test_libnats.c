@@ -22,9 +22,16 @@ static struct {
     _Atomic(natsStatus) last_error;
 } seen;
 
+/* One by one: a callback of the connection before may still be running. */
 static void reset_seen(void)
 {
-    memset(&seen, 0, sizeof seen);
+    atomic_store(&seen.messages, 0);
+    atomic_store(&seen.disconnected, 0);
+    atomic_store(&seen.reconnected, 0);
+    atomic_store(&seen.closed, 0);
+    atomic_store(&seen.lame_duck, 0);
+    atomic_store(&seen.errors, 0);
+    atomic_store(&seen.last_error, NATS_OK);
 }
 
 /* Waits until the counter has reached n. */
