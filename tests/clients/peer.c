@@ -103,7 +103,8 @@ const char *peer_url(const struct peer *peer, const char *scheme, const char *us
 const char *peer_cert(const char *name, char *out, size_t cap)
 {
     const char *folder = getenv("CERTS");
-    char *path = realpath(folder == NULL ? "build/certs" : folder, NULL); /* the server runs in another folder */
+    char *path =
+        realpath(folder == NULL ? "build/certs" : folder, NULL); /* the server runs in another folder */
     snprintf(out, cap, "%s/%s", path == NULL ? "" : path, name);
     free(path);
     return out;
