@@ -16,7 +16,9 @@ static bool may_campaign(struct raft *r)
         return false;
     }
     bool outsider = !raft_is_member(r, r->cfg.id) && (r->cfg.managed || !booting(r));
-    if (raft_own_change_pending(r) || outsider) {
+    /* Who is being added waits for that to be settled. In a group that boots it may be the one whose log is
+     * needed: a leader of such a group adds itself. */
+    if ((r->cfg.managed && raft_own_change_pending(r)) || outsider) {
         r->leader = 0;
         raft_election_in(r, RAFT_ELECTION_MIN);
         return false;
@@ -102,27 +104,57 @@ static bool own_vote_empty(const struct raft *r)
     return r->log.last == 0 && !r->initializing && !r->preferred;
 }
 
-/* "If votes received from majority of servers: become leader." Votes of members that may have forgotten
- * something ("empty") do not make a majority; all servers together do. */
-void raft_count_votes(struct raft *r)
+struct tally {
+    uint32_t members, strangers;             /* normal votes */
+    uint32_t empty_members, empty_strangers; /* of who may have forgotten something */
+};
+
+static void count(struct tally *t, bool member, bool empty)
 {
-    const struct raft_membership *now = raft_members_now(&r->members);
-    uint32_t normal = 0, empty = 0;
+    if (member)
+        *(empty ? &t->empty_members : &t->members) += 1;
+    else
+        *(empty ? &t->empty_strangers : &t->strangers) += 1;
+}
+
+static struct tally tally(const struct raft *r)
+{
+    struct tally t = {.members = r->double_votes};
     bool empty_counts = (r->rescue_until != RAFT_NEVER && r->log.last > 0) ||
                         (r->preferred && r->initializing) || RAFT_BUG(RAFT_BUG_EMPTY_VOTES_COUNT);
-    if (r->role != RAFT_CANDIDATE || !r->own_vote)
-        return;
-    if (raft_is_member(r, r->cfg.id) || booting(r))
-        *(own_vote_empty(r) ? &empty : &normal) += 1;
+    count(&t, raft_is_member(r, r->cfg.id), own_vote_empty(r));
     for (size_t i = 0; i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peers[i];
-        if (!p->voted || !(raft_is_member(r, p->id) || booting(r)))
-            continue;
-        *(p->empty && !empty_counts ? &empty : &normal) += 1;
+        if (p->voted)
+            count(&t, raft_is_member(r, p->id), p->empty && !empty_counts);
     }
-    normal += r->double_votes;
+    return t;
+}
+
+/* A group that boots expects so many servers and knows some of them. Its first leader needs all of them.
+ * Later ones need a majority of the known and of all; who is not known and has nothing may be anybody. */
+static bool wins_booting(const struct raft *r, const struct tally *t)
+{
+    const struct raft_membership *now = raft_members_now(&r->members);
     uint32_t size = r->boot_size > now->size ? r->boot_size : now->size;
-    uint32_t needed = r->rescue_until == RAFT_NEVER && size / 2 + 1 > r->quorum ? size / 2 + 1 : r->quorum;
-    if (normal >= needed || normal + empty >= size)
+    if (r->log.last == 0)
+        return t->members + t->strangers + t->empty_members + t->empty_strangers >= size;
+    uint32_t normal = t->members + t->strangers, known = t->members + t->empty_members;
+    return (t->members >= now->count / 2 + 1 && normal >= size / 2 + 1) ||
+           (known >= now->count && known + t->strangers >= size);
+}
+
+/* "If votes received from majority of servers: become leader." Votes of members that may have forgotten
+ * something ("empty") do not make a majority; all members together do. */
+void raft_count_votes(struct raft *r)
+{
+    if (r->role != RAFT_CANDIDATE || !r->own_vote)
+        return;
+    struct tally t = tally(r);
+    bool won =
+        booting(r) && r->rescue_until == RAFT_NEVER
+            ? wins_booting(r, &t)
+            : t.members >= r->quorum || t.members + t.empty_members >= raft_members_now(&r->members)->size;
+    if (won)
         raft_become_leader(r);
 }

@@ -3,13 +3,12 @@
 
 /* A single change is safe because the majorities before and after it overlap. That needs the one before it to
  * be settled, and an entry of our own term to be committed (else a change of an earlier leader that we do not
- * know of may be settled instead). While a group boots its first entry cannot commit before a second server
- * is known; then changes alone are counted. */
+ * know of may be settled instead). */
 bool raft_change_in_progress(const struct raft *r)
 {
     if (RAFT_BUG(RAFT_BUG_TWO_CHANGES))
         return false;
-    if (r->role == RAFT_LEADER && r->commit < r->noop && r->boot_size == 0)
+    if (r->role == RAFT_LEADER && r->commit < r->noop)
         return true;
     for (size_t i = r->members.count; i-- > 0;) {
         const struct raft_membership *s = &r->members.list[i];

@@ -33,7 +33,7 @@ void raft_doubt_begin(struct raft *r)
     r->initializing = r->cfg.initializing && r->log.last == 0;
     if (r->initializing)
         r->forgot_log = r->forgot_vote = false;
-    else if (r->log.last == 0)
+    else if (r->log.last == 0 && (!r->promise_known || r->cfg.volatile_log))
         r->forgot_log = true;
     if (RAFT_BUG(RAFT_BUG_NO_PROMISE) || RAFT_BUG(RAFT_BUG_EMPTY_VOTES_COUNT))
         r->forgot_log = r->forgot_vote = false;
@@ -51,15 +51,9 @@ static void vote_known(struct raft *r)
     r->state_dirty = true;
 }
 
-/* This peer has told its term, which we have adopted when it was above ours. */
-void raft_doubt_heard(struct raft *r, raft_id id)
+/* Have all the others answered? */
+static void weigh(struct raft *r)
 {
-    if (!r->forgot_vote)
-        return;
-    struct raft_peer *from = raft_peer_track(r, id);
-    if (from == NULL)
-        return;
-    from->answered = true;
     const struct raft_membership *now = raft_members_now(&r->members);
     uint32_t others = 0, size = r->boot_size > now->size ? r->boot_size : now->size;
     for (size_t i = 0; i < r->peer_count; i++) {
@@ -71,7 +65,20 @@ void raft_doubt_heard(struct raft *r, raft_id id)
         vote_known(r);
 }
 
-/* Our log and that of the leader of our term end alike. */
+/* This peer has told its term, which we have adopted when it was above ours. */
+void raft_doubt_heard(struct raft *r, raft_id id)
+{
+    if (!r->forgot_vote)
+        return;
+    struct raft_peer *from = raft_peer_track(r, id);
+    if (from == NULL)
+        return;
+    from->answered = true;
+    weigh(r);
+}
+
+/* Our log and that of the leader of our term end alike; or we are that leader, elected without our own vote.
+ */
 void raft_doubt_matched(struct raft *r)
 {
     if (r->forgot_log) {
@@ -89,6 +96,8 @@ void raft_doubt_not_member_before(struct raft *r)
 
 void raft_doubt_probe(struct raft *r)
 {
+    if (r->forgot_vote)
+        weigh(r);
     if (!r->forgot_vote) {
         r->probe_at = RAFT_NEVER;
         return;

@@ -155,7 +155,10 @@ void raft_try_commit(struct raft *r)
 {
     if (r->role != RAFT_LEADER)
         return;
-    uint64_t n = agreed(r, r->quorum, true);
+    /* While a group boots its size is that of servers, few of which are known: then a majority of the known
+     * ones must agree, and one of all that are expected. */
+    uint32_t known = raft_members_now(&r->members)->count;
+    uint64_t n = agreed(r, r->boot_size > 0 ? known / 2 + 1 : r->quorum, true);
     if (r->boot_size > 0) {
         uint64_t all = agreed(r, r->boot_size / 2 + 1, false);
         n = all < n ? all : n;

@@ -19,6 +19,7 @@ struct raft *raft_new(const struct raft_config *config, const struct raft_stored
         return NULL;
     r->cfg = *config;
     r->rng = config->seed;
+    r->now = s->now;
     r->role = RAFT_FOLLOWER;
     r->observer = config->observer;
     r->learner = config->learner;
@@ -32,8 +33,11 @@ struct raft *raft_new(const struct raft_config *config, const struct raft_stored
         r->hcommit = s->commit; /* START cuts it down to what is there */
     if (!config->volatile_log)
         r->promise = (struct raft_pos){s->promise_term, s->promise_index};
-    r->forgot_log = r->forgot_log_saved = s->promise_lost;
-    r->forgot_vote = r->forgot_vote_saved = s->vote_lost;
+    r->forgot_log = s->promise_lost;
+    r->forgot_vote = s->vote_lost;
+    r->promise_known = s->promise_known && !s->promise_lost;
+    r->state_dirty = !s->state_saved;
+    r->peers_saved = s->peers_saved;
     r->rescue_until = RAFT_NEVER;
     r->election_at = r->heartbeat_at = r->quorum_check_at = RAFT_NEVER;
     r->resend_vote_at = r->stream_check_at = r->probe_at = RAFT_NEVER;

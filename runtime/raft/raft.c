@@ -137,8 +137,13 @@ static void start(struct raft *r)
     if (r->snapshot.index > 0)
         r->snapshot_pending = true;
     raft_doubt_begin(r);
+    bool peers_known = r->peers_saved && !r->peers_dirty;
     raft_members_changed(r);
-    r->state_dirty = true;
+    r->peers_dirty = !peers_known;
+    /* What we may have forgotten must be on the disk before the first entry comes. */
+    r->state_dirty |= r->forgot_vote;
+    if (r->forgot_log)
+        raft_want_promise(r);
     if (r->hcommit > r->log.last)
         r->hcommit = r->log.last;
     raft_commit_to(r, r->hcommit);

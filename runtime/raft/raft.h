@@ -320,10 +320,14 @@ struct raft_config {
 
 /* What the disk held. */
 struct raft_stored {
+    int64_t now;
     uint64_t term;
     raft_id vote;
-    bool vote_lost;    /* no record of term and vote, or a damaged one */
-    bool promise_lost; /* the promise is unreadable, or an earlier life was told so and never caught up */
+    bool state_saved;   /* term and vote are on the disk as they are here */
+    bool peers_saved;   /* so are the peers */
+    bool vote_lost;     /* no record of term and vote, or a damaged one */
+    bool promise_known; /* promise_term and promise_index come from a record, which may say (0, 0) */
+    bool promise_lost;  /* the promise is unreadable, or an earlier life was told so and never caught up */
     uint64_t promise_term, promise_index;
     uint64_t snapshot_term, snapshot_index; /* 0, 0: none */
     uint64_t commit;                        /* commit.idx, or 0 */

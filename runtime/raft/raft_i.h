@@ -65,7 +65,7 @@ struct raft_catchup {
     bool active;
     struct raft_addr inbox;
     struct raft_pos target;
-    int64_t moved;
+    int64_t began, moved;
 };
 
 /* What waits for the disk. */
@@ -129,7 +129,8 @@ struct raft {
     struct raft_pos promise_asked; /* the log end when it was last asked for */
     struct raft_pos durable;       /* the promise that the disk has last confirmed */
     bool forgot_log, forgot_vote;  /* see doubt.c */
-    bool forgot_log_saved, forgot_vote_saved;
+    bool forgot_log_saved, promise_known;
+    bool peers_saved;       /* peers.idx is there */
     struct raft_held *held; /* ring */
     size_t held_first, held_count, held_cap;
 

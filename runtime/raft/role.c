@@ -108,6 +108,7 @@ void raft_become_leader(struct raft *r)
     }
     r->quorum_check_at = r->now + RAFT_QUORUM_CHECK;
     r->grown_at = 0;
+    raft_doubt_matched(r);
     raft_subscribe(r, RAFT_AT(RAFT_TO_PROPOSE), true);
     raft_subscribe(r, RAFT_AT(RAFT_TO_REMOVE), true);
     raft_append_peer_state(r);

@@ -7,6 +7,8 @@ void raft_install(struct raft *r, const struct raft_append *ae)
     struct raft_peers peers;
     bool good = ae->count == 2 && ae->entries[0].type == RAFT_SNAPSHOT &&
                 ae->entries[1].type == RAFT_PEER_STATE && raft_decode_peers(r, ae->entries[1].data, &peers);
+    if (!good && r->catchup.moved > r->catchup.began)
+        return; /* an entry got lost or was overtaken: we shall ask for the rest */
     if (!good) {
         raft_note(r, RAFT_NOTE_BAD_CATCHUP);
         raft_catchup_cancel(r);

@@ -1,0 +1,559 @@
+/* The log in files: msgs/N.blk, each a concatenation of records (store/format/record.h), one record a log
+ * index, sequence = index, without subject and headers.
+ *
+ * Block numbers only rise while the log is open, also over a truncation: a block whose removal a power cut
+ * undoes can never be mistaken for one that came later. At start a later block wins over an earlier one that
+ * holds the same indexes. */
+#include "raft/bug.h"
+#include "raft/log.h"
+#include "store/format/record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct place {
+    uint32_t block; /* its number */
+    uint32_t size;
+    uint64_t at;
+};
+
+struct block {
+    uint32_t number;
+    uint64_t size;
+    uint64_t last; /* highest index in it; 0: none */
+    bool dirty;
+};
+
+struct file_log {
+    struct raft_log base;
+    struct disk *disk;
+    char *dir; /* ".../msgs" */
+    char *group;
+    uint64_t block_size;
+    struct block *blocks; /* by rising number; the last is written to */
+    size_t block_count, block_cap;
+    struct place *places; /* of entries first..last, behind `gone` dead ones */
+    size_t gone, place_count, place_cap;
+    uint32_t next_number;
+    bool names_dirty;        /* files were made or removed since the last sync */
+    struct disk_file *tail;  /* the last block, open for writing; NULL: not open */
+    struct disk_file *other; /* an earlier block, open for reading */
+    uint32_t other_number;
+    uint8_t *scratch;
+    size_t scratch_cap;
+};
+
+static bool block_path(const struct file_log *l, uint32_t number, char path[DISK_PATH_MAX])
+{
+    int n = snprintf(path, DISK_PATH_MAX, "%s/%u.blk", l->dir, number);
+    return n > 0 && n < DISK_PATH_MAX;
+}
+
+static struct hash_key key_of(const struct file_log *l, uint32_t number)
+{
+    return hash_key_block(slice_str(l->group), number);
+}
+
+static uint8_t *scratch(struct file_log *l, size_t need)
+{
+    if (need > l->scratch_cap) {
+        uint8_t *grown = realloc(l->scratch, need);
+        if (grown == NULL)
+            return NULL;
+        l->scratch = grown;
+        l->scratch_cap = need;
+    }
+    return l->scratch;
+}
+
+static void close_tail(struct file_log *l)
+{
+    if (l->tail != NULL)
+        disk_close(l->tail);
+    l->tail = NULL;
+}
+
+static void close_other(struct file_log *l)
+{
+    if (l->other != NULL)
+        disk_close(l->other);
+    l->other = NULL;
+}
+
+static struct block *last_block(struct file_log *l)
+{
+    return l->block_count > 0 ? &l->blocks[l->block_count - 1] : NULL;
+}
+
+static int push_block(struct file_log *l, struct block b)
+{
+    if (l->block_count == l->block_cap) {
+        size_t cap = l->block_cap == 0 ? 4 : 2 * l->block_cap;
+        struct block *grown = realloc(l->blocks, cap * sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        l->blocks = grown;
+        l->block_cap = cap;
+    }
+    l->blocks[l->block_count++] = b;
+    return 0;
+}
+
+static int push_place(struct file_log *l, struct place p)
+{
+    if (l->gone + l->place_count == l->place_cap) {
+        if (l->gone > l->place_cap / 2) {
+            memmove(l->places, l->places + l->gone, l->place_count * sizeof *l->places);
+            l->gone = 0;
+        } else {
+            size_t cap = l->place_cap == 0 ? 64 : 2 * l->place_cap;
+            struct place *grown = realloc(l->places, cap * sizeof *grown);
+            if (grown == NULL)
+                return -ENOMEM;
+            l->places = grown;
+            l->place_cap = cap;
+        }
+    }
+    l->places[l->gone + l->place_count++] = p;
+    l->base.last++;
+    return 0;
+}
+
+static struct place *place_of(const struct file_log *l, uint64_t index)
+{
+    return &l->places[l->gone + (size_t)(index - l->base.first)];
+}
+
+/* *kept stays NULL when the open fails. */
+static int open_file(struct disk *d, const char *path, int flags, struct disk_file **kept)
+{
+    struct disk_file *f;
+    int rc = disk_open(d, path, flags, &f);
+    if (rc == 0)
+        *kept = f;
+    return rc;
+}
+
+static int open_tail(struct file_log *l)
+{
+    char path[DISK_PATH_MAX];
+    if (l->tail != NULL)
+        return 0;
+    if (!block_path(l, last_block(l)->number, path))
+        return -ENAMETOOLONG;
+    return open_file(l->disk, path, DISK_WRITE, &l->tail);
+}
+
+static int sync_tail(struct file_log *l)
+{
+    struct block *b = last_block(l);
+    if (b == NULL || !b->dirty)
+        return 0;
+    int rc = open_tail(l);
+    if (rc == 0)
+        rc = disk_sync(l->tail);
+    if (rc == 0)
+        b->dirty = false;
+    return rc;
+}
+
+static int new_block(struct file_log *l)
+{
+    char path[DISK_PATH_MAX];
+    int rc = sync_tail(l);
+    if (rc != 0)
+        return rc;
+    close_tail(l);
+    if (l->next_number == UINT32_MAX)
+        return -EOVERFLOW;
+    uint32_t number = l->next_number++;
+    if (!block_path(l, number, path))
+        return -ENAMETOOLONG;
+    rc = open_file(l->disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNC, &l->tail);
+    if (rc != 0)
+        return rc;
+    l->names_dirty = true;
+    return push_block(l, (struct block){.number = number, .dirty = true});
+}
+
+static int file_append(struct raft_log *base, slice body, int64_t wall_ns)
+{
+    struct file_log *l = (struct file_log *)base;
+    uint64_t size = record_size(0, 0, body.len);
+    if (size > RECORD_SIZE_MAX)
+        return -EMSGSIZE;
+    struct block *b = last_block(l);
+    int rc = b == NULL || (b->size > 0 && b->size + size > l->block_size) ? new_block(l) : open_tail(l);
+    if (rc != 0)
+        return rc;
+    b = last_block(l);
+    uint8_t *rec = scratch(l, (size_t)size);
+    if (rec == NULL)
+        return -ENOMEM;
+    struct hash_key key = key_of(l, b->number);
+    record_encode_message(rec, &key, base->last + 1, wall_ns, SLICE_EMPTY, SLICE_EMPTY, body);
+    b->dirty = true;
+    ssize_t n = disk_pwrite(l->tail, rec, (size_t)size, b->size);
+    if (n < 0)
+        return (int)n;
+    rc = push_place(l, (struct place){.block = b->number, .size = (uint32_t)size, .at = b->size});
+    if (rc != 0)
+        return rc;
+    b->size += size;
+    b->last = base->last;
+    return 0;
+}
+
+static int remove_block(struct file_log *l, size_t i)
+{
+    char path[DISK_PATH_MAX];
+    uint32_t number = l->blocks[i].number;
+    if (i + 1 == l->block_count)
+        close_tail(l);
+    if (l->other != NULL && l->other_number == number)
+        close_other(l);
+    if (!block_path(l, number, path))
+        return -ENAMETOOLONG;
+    int rc = disk_unlink(l->disk, path);
+    if (rc != 0 && rc != -ENOENT)
+        return rc;
+    l->names_dirty = true;
+    memmove(l->blocks + i, l->blocks + i + 1, (l->block_count - i - 1) * sizeof *l->blocks);
+    l->block_count--;
+    return 0;
+}
+
+/* Cut the last block to `size` bytes. */
+static int cut_tail(struct file_log *l, uint64_t size)
+{
+    struct block *b = last_block(l);
+    if (b->size == size)
+        return 0;
+    int rc = open_tail(l);
+    if (rc == 0)
+        rc = disk_truncate(l->tail, size);
+    if (rc == 0) {
+        b->size = size;
+        b->dirty = true;
+    }
+    return rc;
+}
+
+static int file_reset(struct raft_log *base, uint64_t index)
+{
+    struct file_log *l = (struct file_log *)base;
+    while (l->block_count > 0) {
+        int rc = remove_block(l, l->block_count - 1);
+        if (rc != 0)
+            return rc;
+    }
+    l->gone = l->place_count = 0;
+    base->first = index + 1;
+    base->last = index;
+    return 0;
+}
+
+static int file_truncate(struct raft_log *base, uint64_t last)
+{
+    struct file_log *l = (struct file_log *)base;
+    if (last + 1 < base->first || last > base->last)
+        return -EINVAL;
+    if (last == base->last)
+        return 0;
+    if (last < base->first)
+        return file_reset(base, last);
+    struct place p = *place_of(l, last);
+    while (last_block(l)->number != p.block) {
+        int rc = remove_block(l, l->block_count - 1);
+        if (rc != 0)
+            return rc;
+    }
+    int rc = cut_tail(l, p.at + p.size);
+    if (rc != 0)
+        return rc;
+    last_block(l)->last = last;
+    l->place_count = (size_t)(last + 1 - base->first);
+    base->last = last;
+    return 0;
+}
+
+static int file_compact(struct raft_log *base, uint64_t index)
+{
+    struct file_log *l = (struct file_log *)base;
+    if (index < base->first)
+        return 0;
+    if (index >= base->last)
+        return file_reset(base, index);
+    size_t n = (size_t)(index + 1 - base->first);
+    l->gone += n;
+    l->place_count -= n;
+    base->first = index + 1;
+    while (l->block_count > 1 && l->blocks[0].last <= index) {
+        int rc = remove_block(l, 0);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int open_other(struct file_log *l, uint32_t number)
+{
+    char path[DISK_PATH_MAX];
+    if (l->other != NULL && l->other_number == number)
+        return 0;
+    close_other(l);
+    if (!block_path(l, number, path))
+        return -ENAMETOOLONG;
+    l->other_number = number;
+    return open_file(l->disk, path, DISK_READ, &l->other);
+}
+
+static int file_read(struct raft_log *base, uint64_t index, slice *body)
+{
+    struct file_log *l = (struct file_log *)base;
+    if (index < base->first || index > base->last)
+        return -ENOENT;
+    struct place p = *place_of(l, index);
+    bool in_tail = last_block(l)->number == p.block;
+    int rc = in_tail ? open_tail(l) : open_other(l, p.block);
+    if (rc != 0)
+        return rc;
+    uint8_t *rec = scratch(l, p.size);
+    if (rec == NULL)
+        return -ENOMEM;
+    ssize_t n = disk_pread(in_tail ? l->tail : l->other, rec, p.size, p.at);
+    if (n < 0)
+        return (int)n;
+    struct record r;
+    struct hash_key key = key_of(l, p.block);
+    enum record_fault fault = record_decode(rec, (size_t)n, &key, &r);
+    if (RAFT_BUG(RAFT_BUG_SERVE_DAMAGED) && fault == RECORD_CHECKSUM)
+        fault = RECORD_GOOD;
+    if (fault != RECORD_GOOD || r.kind != RECORD_MESSAGE || r.seq != index || r.size != p.size)
+        return -EBADMSG;
+    *body = r.data;
+    return 0;
+}
+
+static int file_sync(struct raft_log *base)
+{
+    struct file_log *l = (struct file_log *)base;
+    int rc = sync_tail(l);
+    if (rc == 0 && l->names_dirty) {
+        rc = disk_sync_dir(l->disk, l->dir);
+        if (rc == 0)
+            l->names_dirty = false;
+    }
+    return rc;
+}
+
+static void file_close(struct raft_log *base)
+{
+    struct file_log *l = (struct file_log *)base;
+    close_tail(l);
+    close_other(l);
+    free(l->blocks);
+    free(l->places);
+    free(l->scratch);
+    free(l->dir);
+    free(l->group);
+    free(l);
+}
+
+/* ---- opening
+ * ------------------------------------------------------------------------------------------------ */
+
+struct listing {
+    struct file_log *l;
+    int rc;
+};
+
+static int note_block(void *ctx, const char *name, bool is_dir)
+{
+    struct listing *w = ctx;
+    char *end;
+    unsigned long number = strtoul(name, &end, 10);
+    if (is_dir || name[0] < '1' || name[0] > '9' || strcmp(end, ".blk") != 0 || number >= UINT32_MAX)
+        return 0;
+    w->rc = push_block(w->l, (struct block){.number = (uint32_t)number});
+    return w->rc;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = ((const struct block *)a)->number, y = ((const struct block *)b)->number;
+    return (x > y) - (x < y);
+}
+
+static int read_block(struct file_log *l, uint32_t number, uint8_t **bytes, uint64_t *size)
+{
+    char path[DISK_PATH_MAX];
+    struct disk_file *f;
+    struct disk_stat st;
+    if (!block_path(l, number, path))
+        return -ENAMETOOLONG;
+    int rc = disk_open(l->disk, path, DISK_READ, &f);
+    if (rc != 0)
+        return rc;
+    *bytes = NULL;
+    rc = disk_file_stat(f, &st);
+    if (rc == 0 && st.size > SIZE_MAX / 2)
+        rc = -EFBIG;
+    if (rc == 0)
+        *bytes = malloc(st.size > 0 ? (size_t)st.size : 1);
+    if (rc == 0 && *bytes == NULL)
+        rc = -ENOMEM;
+    if (rc == 0) {
+        ssize_t n = disk_pread(f, *bytes, (size_t)st.size, 0);
+        *size = n < 0 ? 0 : (uint64_t)n;
+        rc = n < 0 ? (int)n : 0;
+    }
+    disk_close(f);
+    return rc;
+}
+
+/* What one record means for the log. False: the log ends before it. */
+static bool take_record(struct file_log *l, const struct block *b, const struct record *r, uint64_t at,
+                        int *rc)
+{
+    if (r->kind == RECORD_TOMBSTONE || r->seq < l->base.first)
+        return true;
+    if (r->kind != RECORD_MESSAGE || r->seq > l->base.last + 1)
+        return false;
+    if (r->seq <= l->base.last) { /* a removal was lost: the later block counts */
+        l->place_count = (size_t)(r->seq - l->base.first);
+        l->base.last = r->seq - 1;
+    }
+    *rc = push_place(l, (struct place){.block = b->number, .size = r->size, .at = at});
+    return *rc == 0;
+}
+
+/* Read a block record by record: true when all of it is good. b->size becomes what is. */
+static bool walk_block(struct file_log *l, struct block *b, int *rc)
+{
+    uint8_t *bytes;
+    uint64_t size = 0, at = 0;
+    *rc = read_block(l, b->number, &bytes, &size);
+    if (*rc != 0)
+        return false;
+    struct hash_key key = key_of(l, b->number);
+    bool good = true;
+    while (at < size && good) {
+        struct record r;
+        enum record_fault fault = record_decode(bytes + at, (size_t)(size - at), &key, &r);
+        if (RAFT_BUG(RAFT_BUG_SERVE_DAMAGED) && fault == RECORD_CHECKSUM)
+            fault = RECORD_GOOD;
+        /* Damage below the snapshot does not matter as long as the next record can be found. */
+        bool dead = fault == RECORD_CHECKSUM && l->base.last + 1 == l->base.first && r.seq < l->base.first;
+        if (fault != RECORD_GOOD && !dead) {
+            good = false;
+            break;
+        }
+        if (!dead)
+            good = take_record(l, b, &r, at, rc);
+        if (good) {
+            at += r.size;
+            b->last = r.seq > b->last && r.kind == RECORD_MESSAGE ? r.seq : b->last;
+        }
+    }
+    free(bytes);
+    b->size = at;
+    b->dirty = true; /* who knows what of it has reached the disk */
+    return good && *rc == 0;
+}
+
+static int recover(struct file_log *l, bool *damaged)
+{
+    int rc = 0;
+    for (size_t i = 0; i < l->block_count; i++) {
+        struct block *b = &l->blocks[i];
+        if (walk_block(l, b, &rc))
+            continue;
+        if (rc != 0)
+            return rc;
+        *damaged = true;
+        while (l->block_count > i + 1) {
+            rc = remove_block(l, l->block_count - 1);
+            if (rc != 0)
+                return rc;
+        }
+        uint64_t good = b->size;
+        b->size = UINT64_MAX; /* so that the cut is made */
+        rc = cut_tail(l, good);
+        if (rc != 0)
+            return rc;
+    }
+    /* A dirty block that is not the last would never be synced. */
+    for (size_t i = 0; i + 1 < l->block_count; i++) {
+        rc = open_other(l, l->blocks[i].number);
+        if (rc == 0)
+            rc = disk_sync(l->other);
+        if (rc != 0)
+            return rc;
+        l->blocks[i].dirty = false;
+    }
+    l->names_dirty = true;
+    return 0;
+}
+
+static int open_dir(struct file_log *l)
+{
+    int rc = disk_mkdir(l->disk, l->dir);
+    if (rc != 0 && rc != -EEXIST)
+        return rc;
+    struct listing w = {l, 0};
+    rc = disk_list(l->disk, l->dir, note_block, &w);
+    if (rc != 0 || w.rc != 0)
+        return w.rc != 0 ? w.rc : rc;
+    if (l->block_count > 1)
+        qsort(l->blocks, l->block_count, sizeof *l->blocks, by_number);
+    l->next_number = l->block_count > 0 ? last_block(l)->number + 1 : 1;
+    /* index.db would describe what the blocks were. Without it they are read anew. */
+    char path[DISK_PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/index.db", l->dir) >= DISK_PATH_MAX)
+        return -ENAMETOOLONG;
+    rc = disk_unlink(l->disk, path);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static char *copy_text(const char *s, size_t n, const char *tail)
+{
+    size_t m = strlen(tail);
+    char *c = malloc(n + m + 1);
+    if (c != NULL) {
+        memcpy(c, s, n);
+        memcpy(c + n, tail, m + 1);
+    }
+    return c;
+}
+
+int raft_log_open_files(const struct raft_log_files *config, struct raft_log **out, bool *damaged)
+{
+    static const struct raft_log_ops ops = {.append = file_append,
+                                            .truncate = file_truncate,
+                                            .compact = file_compact,
+                                            .reset = file_reset,
+                                            .read = file_read,
+                                            .sync = file_sync,
+                                            .close = file_close};
+    struct file_log *l = calloc(1, sizeof *l);
+    *damaged = false;
+    if (l == NULL)
+        return -ENOMEM;
+    l->base = (struct raft_log){.ops = &ops, .first = config->base + 1, .last = config->base};
+    l->disk = config->disk;
+    l->block_size = config->block_size;
+    l->dir = copy_text(config->dir, strlen(config->dir), "/msgs");
+    l->group = copy_text((const char *)config->group.ptr, config->group.len, "");
+    int rc = l->dir == NULL || l->group == NULL ? -ENOMEM : open_dir(l);
+    if (rc == 0)
+        rc = recover(l, damaged);
+    if (rc != 0) {
+        file_close(&l->base);
+        return rc;
+    }
+    *out = &l->base;
+    return 0;
+}

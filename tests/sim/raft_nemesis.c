@@ -1,0 +1,535 @@
+/* Carrying out the actions of a plan, within what raft promises to survive: damage (flipped bits, wiped
+ * disks, and any restart of a group whose log is in memory) hits a minority at a time, until it is healed. */
+#include "sim/raft_world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define LOOK_EVERY (500 * RAFT_MS)
+
+const char *const raft_fault_name[RAFT_FAULT_COUNT] = {
+    "delay", "loss",     "dup",  "reorder", "partition", "oneway", "pause",    "kill", "power",
+    "skew",  "slowdisk", "flip", "full",    "eio",       "member", "stepdown", "wipe", "behind",
+};
+
+/* Links that will heal. */
+struct later {
+    struct world *w;
+    uint64_t cut[RAFT_SIM_NODES];
+};
+
+/* ---- who
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static size_t members(struct world *w, struct sim_node **out)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        if (node_is_member(w, &w->nodes[i]))
+            out[n++] = &w->nodes[i];
+    }
+    return n;
+}
+
+/* One time in three it is the leader that is hit. */
+static struct sim_node *victim(struct world *w, const struct raft_action *a)
+{
+    struct sim_node *leader = world_leader(w);
+    if (a->node % 3 == 0 && leader != NULL)
+        return leader;
+    return &w->nodes[a->node / 3 % w->plan->nodes];
+}
+
+/* May one more member be damaged? Nobody may while the membership changes. */
+static bool may_damage(struct world *w, const struct sim_node *n, size_t fewer)
+{
+    struct sim_node *list[RAFT_SIM_NODES];
+    size_t count = members(w, list), damaged = 0, least = count;
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        struct sim_node *x = &w->nodes[i];
+        if (x->life == NODE_ABSENT)
+            continue;
+        damaged += x->damaged && x != n;
+        if (x->life == NODE_UP) {
+            uint32_t known = node_status(x).peers.count;
+            if (known < least)
+                least = known;
+        }
+    }
+    if (w->least_members > 0 && w->least_members < least)
+        least = w->least_members;
+    return w->booted && least > fewer && damaged + 1 <= (least - fewer - 1) / 2;
+}
+
+static void mark_damaged(struct sim_node *n)
+{
+    n->damaged = true;
+    n->damage_seen = false;
+}
+
+/* ---- ends of actions
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void restart(void *ctx)
+{
+    struct sim_node *n = ctx;
+    if (n->life != NODE_DOWN)
+        return;
+    sim_disk_heal(n->disk);
+    sim_disk_limit(n->disk, 0, 0);
+    node_start(n);
+}
+
+static void resume(void *ctx)
+{
+    struct sim_node *n = ctx;
+    TRACE(n->w, n, "resumes");
+    node_resume(n);
+}
+
+static void heal_links(void *ctx)
+{
+    struct later *l = ctx;
+    for (uint32_t i = 0; i < RAFT_SIM_NODES; i++)
+        l->w->cut[i] &= ~l->cut[i];
+    TRACE(l->w, NULL, "links heal");
+    free(l);
+}
+
+static void calm_network(void *ctx)
+{
+    struct world *w = ctx;
+    if (w->calm)
+        return;
+    w->loss = w->plan->loss;
+    w->dup = w->plan->dup;
+    w->reorder = w->plan->reorder;
+}
+
+static void disk_is_fast(void *ctx)
+{
+    ((struct sim_node *)ctx)->slow_disk = false;
+}
+
+static void clock_is_right(void *ctx)
+{
+    node_set_rate(ctx, 1);
+}
+
+static void space_again(void *ctx)
+{
+    struct sim_node *n = ctx;
+    TRACE(n->w, n, "has space again");
+    sim_disk_limit(n->disk, 0, 0);
+    if (n->life == NODE_DOWN)
+        restart(n);
+}
+
+static void disk_works(void *ctx)
+{
+    sim_disk_heal(((struct sim_node *)ctx)->disk);
+}
+
+static void apply_again(void *ctx)
+{
+    struct sim_node *n = ctx;
+    if (n->life != NODE_UP)
+        return;
+    TRACE(n->w, n, "upper layer goes on");
+    raft_node_event(n->node, &(struct raft_event){.type = RAFT_EV_RESUME, .now = node_clock(n)}, NULL);
+    node_stepped(n);
+}
+
+/* ---- actions
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static void cut_links(struct world *w, const struct raft_action *a, bool oneway)
+{
+    struct later *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        abort();
+    l->w = w;
+    uint32_t mask = a->arg;
+    struct sim_node *leader = world_leader(w);
+    if (a->node % 4 == 0 && leader != NULL)
+        mask = 1u << leader->number; /* the leader alone */
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        for (uint32_t k = 0; k < w->plan->nodes; k++) {
+            bool from = mask >> i & 1, to = mask >> k & 1;
+            bool hit = oneway ? (a->arg >> 16 & 1 ? from && !to : !from && to) : from != to;
+            if (i != k && hit)
+                l->cut[i] |= UINT64_C(1) << k;
+        }
+        w->cut[i] |= l->cut[i];
+    }
+    TRACE(w, NULL, "%s %x for %.1f s", oneway ? "one-way cut around" : "partition around", mask & 0xff,
+          (double)a->lasts / 1e9);
+    sched_after(w->s, a->lasts, heal_links, l);
+}
+
+static void stop_and_restart(struct world *w, const struct raft_action *a, struct sim_node *n, bool power)
+{
+    if (n->life != NODE_UP)
+        return;
+    if (w->plan->memory) {
+        if (!n->damaged && !may_damage(w, n, 0))
+            return;
+        mark_damaged(n);
+    }
+    if (power && a->arg % 5 == 0 && !w->plan->memory)
+        sim_disk_cut_at(n->disk, 1 + a->arg / 5 % 20); /* in the middle of something */
+    else
+        node_stop(n, power);
+    sched_after(w->s, a->lasts, restart, n);
+}
+
+static void stop_many(struct world *w, const struct raft_action *a)
+{
+    if (w->plan->memory)
+        return;
+    TRACE(w, NULL, "power cut for many");
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        struct sim_node *n = &w->nodes[i];
+        if (n->life == NODE_UP && a->arg >> i & 1) {
+            node_stop(n, true);
+            sched_after(w->s, a->lasts + (int64_t)i * 50 * RAFT_MS, restart, n);
+        }
+    }
+}
+
+static void flip(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    static const char *const pattern[] = {"*.blk",   "*/snap.*", "*.idx",
+                                          "*peers*", "*tav.idx", "*promise.idx"};
+    if (n->life != NODE_UP || n->damaged || !may_damage(w, n, 0))
+        return;
+    mark_damaged(n);
+    bool before = a->arg & 1;
+    if (before)
+        node_stop(n, a->arg >> 1 & 1);
+    if (sim_disk_is_off(n->disk))
+        sim_disk_start(n->disk);
+    char path[DISK_PATH_MAX];
+    uint64_t at;
+    unsigned flips = 1 + (a->arg >> 8) % 3;
+    const char *what = pattern[(a->arg >> 2) % (sizeof pattern / sizeof *pattern)];
+    bool same_file = strcmp(what, "*.blk") == 0;
+    for (unsigned i = 0; i < (same_file ? flips : 1); i++) {
+        if (sim_disk_rot(n->disk, what, path, &at))
+            TRACE(w, n, "bit flip in %s at %llu", path, (unsigned long long)at);
+    }
+    if (before)
+        sched_after(w->s, a->lasts, restart, n);
+    else
+        n->snapshot_wanted = false;
+}
+
+/* Damage that a running process has not met yet is met at its next start. */
+static void restart_damaged(struct world *w, struct sim_node *n)
+{
+    if (n->life == NODE_UP && n->damaged && !n->damage_seen && sched_chance(w->s, 0.05)) {
+        node_stop(n, false);
+        sched_after(w->s, sched_between(w->s, 0, 2 * RAFT_S), restart, n);
+    }
+}
+
+static void wipe(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    if (n->life != NODE_UP || n->damaged || !may_damage(w, n, 0) || !node_is_member(w, n))
+        return;
+    mark_damaged(n);
+    node_stop(n, false);
+    TRACE(w, n, "is wiped");
+    node_wipe(n);
+    sched_after(w->s, a->lasts, restart, n);
+}
+
+static void fill_disk(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    if (w->plan->memory)
+        return; /* each restart loses the log there */
+    TRACE(w, n, "disk is full");
+    sim_disk_limit(n->disk, sim_disk_used(n->disk) + a->arg % 5000, 0);
+    sched_after(w->s, a->lasts, space_again, n);
+}
+
+static void break_disk(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    if (w->plan->memory)
+        return;
+    TRACE(w, n, "disk calls fail");
+    sim_disk_fail(n->disk, (struct sim_disk_rule){.ops = a->arg & 1 ? SIM_OP(SIM_SYNC) | SIM_OP(SIM_SYNC_DIR)
+                                                                    : SIM_CHANGING_OPS,
+                                                  .after = a->arg / 2 % 10,
+                                                  .times = 1,
+                                                  .error = -EIO});
+    sched_after(w->s, a->lasts, disk_works, n);
+}
+
+static void add_member(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        struct sim_node *n = &w->nodes[(w->spare_turn + i) % w->plan->nodes];
+        if (n->life != NODE_ABSENT)
+            continue;
+        w->spare_turn = n->number + 1;
+        TRACE(w, n, "joins");
+        n->learner_start = w->plan->managed;
+        n->damaged = false;
+        node_wipe(n);
+        node_start(n);
+        return;
+    }
+}
+
+static void remove_member(struct world *w, const struct raft_action *a)
+{
+    struct sim_node *leader = world_leader(w), *list[RAFT_SIM_NODES];
+    size_t count = members(w, list);
+    if (leader == NULL || count <= 2)
+        return;
+    struct sim_node *n = list[a->node % count];
+    /* The others must be a majority that is not damaged. */
+    size_t damaged = 0;
+    for (size_t i = 0; i < count; i++)
+        damaged += list[i]->damaged && list[i] != n;
+    if (damaged > (count - 2) / 2)
+        return;
+    TRACE(w, n, "is to be removed");
+    struct raft_event e = {.type = RAFT_EV_REMOVE_PEER, .now = node_clock(leader), .peer = n->id};
+    raft_node_event(leader->node, &e, NULL);
+    node_stepped(leader);
+}
+
+static void step_down(struct world *w, const struct raft_action *a)
+{
+    struct sim_node *leader = world_leader(w);
+    if (leader == NULL || leader->paused)
+        return;
+    TRACE(w, leader, "is asked to step down");
+    struct raft_event e = {
+        .type = RAFT_EV_STEP_DOWN, .now = node_clock(leader), .peer = w->nodes[a->node % w->plan->nodes].id};
+    raft_node_event(leader->node, &e, NULL);
+    node_stepped(leader);
+}
+
+static void hold_apply(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    struct raft_event e = {.type = RAFT_EV_PAUSE, .now = node_clock(n)};
+    if (n->life != NODE_UP || raft_node_event(n->node, &e, NULL) != RAFT_OK)
+        return;
+    TRACE(w, n, "upper layer pauses");
+    node_stepped(n);
+    sched_after(w->s, a->lasts, apply_again, n);
+}
+
+static void act(void *ctx);
+
+/* One after the other, so that a history does not depend on what would come after it. */
+static void next_action(struct world *w)
+{
+    if (w->next_action < w->plan->action_count)
+        sched_after(w->s, w->plan->actions[w->next_action].at - sched_now(w->s), act, w);
+}
+
+static void act(void *ctx)
+{
+    struct world *w = ctx;
+    const struct raft_action *a = &w->plan->actions[w->next_action++];
+    struct sim_node *n = victim(w, a);
+    if (w->calm)
+        return;
+    next_action(w);
+    w->result->faults++;
+    switch (a->fault) {
+    case RAFT_FAULT_DELAY:
+        w->slow_until = sched_now(w->s) + a->lasts;
+        break;
+    case RAFT_FAULT_LOSS:
+        w->loss = 0.3 * (a->arg % 100) / 100.0;
+        sched_after(w->s, a->lasts, calm_network, w);
+        break;
+    case RAFT_FAULT_DUP:
+        w->dup = 0.3;
+        sched_after(w->s, a->lasts, calm_network, w);
+        break;
+    case RAFT_FAULT_REORDER:
+        w->reorder = 0.5;
+        sched_after(w->s, a->lasts, calm_network, w);
+        break;
+    case RAFT_FAULT_PARTITION:
+        cut_links(w, a, false);
+        break;
+    case RAFT_FAULT_ONEWAY:
+        cut_links(w, a, true);
+        break;
+    case RAFT_FAULT_PAUSE:
+        if (n->life == NODE_UP && !n->paused) {
+            TRACE(w, n, "stops for %.1f s", (double)a->lasts / 1e9);
+            n->paused = true;
+            sched_after(w->s, a->lasts, resume, n);
+        }
+        break;
+    case RAFT_FAULT_KILL:
+        stop_and_restart(w, a, n, false);
+        break;
+    case RAFT_FAULT_POWER:
+        if (a->arg % 4 == 0)
+            stop_many(w, a);
+        else
+            stop_and_restart(w, a, n, true);
+        break;
+    case RAFT_FAULT_SKEW:
+        node_set_rate(n, 0.5 + (a->arg % 150) / 100.0);
+        TRACE(w, n, "clock runs at %.2f", n->rate);
+        sched_after(w->s, a->lasts, clock_is_right, n);
+        break;
+    case RAFT_FAULT_SLOW_DISK:
+        n->slow_disk = true;
+        sched_after(w->s, a->lasts, disk_is_fast, n);
+        break;
+    case RAFT_FAULT_FLIP:
+        flip(w, a, n);
+        break;
+    case RAFT_FAULT_FULL:
+        fill_disk(w, a, n);
+        break;
+    case RAFT_FAULT_EIO:
+        break_disk(w, a, n);
+        break;
+    case RAFT_FAULT_MEMBER:
+        if (a->arg & 1)
+            add_member(w);
+        else
+            remove_member(w, a);
+        break;
+    case RAFT_FAULT_STEPDOWN:
+        step_down(w, a);
+        break;
+    case RAFT_FAULT_WIPE:
+        wipe(w, a, n);
+        break;
+    case RAFT_FAULT_BEHIND:
+        hold_apply(w, a, n);
+        break;
+    case RAFT_FAULT_COUNT:
+        break;
+    }
+}
+
+/* ---- the operator
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static void look_at_damage(struct world *w, struct sim_node *n)
+{
+    if (n->damage_seen && n->damaged && n->heal_index == 0)
+        n->heal_index = w->committed + 1;
+    struct raft_status s = node_status(n);
+    if (n->damaged && n->damage_seen && !s.forgot && s.commit + 1 >= n->heal_index &&
+        s.durable_index + 1 >= n->heal_index) {
+        n->damaged = false;
+        n->heal_index = 0;
+        TRACE(w, n, "is healed");
+    }
+}
+
+/* What a stream's assignment would say. */
+static void look_at_membership(struct world *w, struct sim_node *leader, struct sim_node *n)
+{
+    bool member = node_is_member(w, n);
+    if (member && n->learner_start && leader->machine.index >= node_status(leader).commit) {
+        n->learner_start = false;
+        if (n->life == NODE_UP)
+            raft_node_event(n->node, &(struct raft_event){.type = RAFT_EV_LEARNER, .now = node_clock(n)},
+                            NULL);
+    }
+    if (n->life == NODE_UP && !member && (n->removed || (!n->learner_start && w->plan->managed))) {
+        n->strange++;
+        if (!n->removed && n->strange < 20)
+            return;
+        TRACE(w, n, "is deleted");
+        node_stop(n, false);
+        node_wipe(n);
+        n->life = NODE_ABSENT;
+        n->damaged = false;
+    }
+    n->strange = 0;
+    if (n->life != NODE_UP || !n->learner_start || member)
+        return;
+    struct raft_peer_status p;
+    for (size_t i = 0; raft_peer_at(raft_node_raft(leader->node), i, &p); i++) {
+        if (p.id == n->id && p.caught_up) {
+            struct raft_event e = {.type = RAFT_EV_ADD_PEER, .now = node_clock(leader), .peer = n->id};
+            if (raft_node_event(leader->node, &e, NULL) == RAFT_OK)
+                TRACE(w, n, "is to be added");
+            node_stepped(leader);
+            return;
+        }
+    }
+}
+
+/* Before that a group that boots from nothing does not survive the loss of a disk, whatever its size. */
+static bool all_know_each_other(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan->members; i++) {
+        if (w->nodes[i].life != NODE_UP || node_status(&w->nodes[i]).peers.count < w->plan->members ||
+            (!w->plan->managed && node_status(&w->nodes[i]).commit < w->plan->members))
+            return false;
+    }
+    return true;
+}
+
+static void look(void *ctx)
+{
+    struct world *w = ctx;
+    sched_after(w->s, LOOK_EVERY, look, w);
+    struct sim_node *leader = world_leader(w);
+    if (leader != NULL)
+        w->least_members = node_status(leader).peers.count;
+    w->booted = w->booted || all_know_each_other(w);
+    for (uint32_t i = 0; i < w->plan->nodes && !w->over; i++) {
+        struct sim_node *n = &w->nodes[i];
+        if (n->life == NODE_UP && sim_disk_is_off(n->disk))
+            node_stop(n, true); /* the power was cut in the middle of a call */
+        if (n->life == NODE_DOWN && sched_chance(w->s, 0.05))
+            restart(n);
+        if (n->life == NODE_UP)
+            look_at_damage(w, n);
+        restart_damaged(w, n);
+        if (leader != NULL && leader->life == NODE_UP && !leader->paused && n->life != NODE_ABSENT &&
+            leader->seen_role == RAFT_LEADER)
+            look_at_membership(w, leader, n);
+    }
+}
+
+void nemesis_begin(struct world *w)
+{
+    next_action(w);
+    sched_after(w->s, LOOK_EVERY, look, w);
+}
+
+void nemesis_calm(struct world *w)
+{
+    w->loss = w->dup = w->reorder = 0;
+    w->slow_until = 0;
+    memset(w->cut, 0, sizeof w->cut);
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        struct sim_node *n = &w->nodes[i];
+        n->slow_disk = false;
+        node_set_rate(n, 1);
+        sim_disk_heal(n->disk);
+        sim_disk_limit(n->disk, 0, 0);
+        sim_disk_cut_at(n->disk, 0);
+        if (n->life == NODE_UP && n->paused)
+            node_resume(n);
+        if (n->life == NODE_UP && n->damaged && !n->damage_seen)
+            node_stop(n, false);
+        if (n->life == NODE_UP)
+            apply_again(n);
+        if (n->life == NODE_DOWN)
+            restart(n);
+    }
+}
