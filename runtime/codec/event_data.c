@@ -149,9 +149,12 @@ static bool field_from(const struct codec_value *object, const struct field *f, 
         return true;
     }
     case FIELD_BOOL:
-        if (v != NULL)
-            *(bool *)at = v->boolean;
-        return v == NULL || v->type == CODEC_VALUE_BOOL;
+        if (v == NULL)
+            return true;
+        if (v->type != CODEC_VALUE_BOOL)
+            return false;
+        *(bool *)at = v->boolean;
+        return true;
     case FIELD_ID: {
         slice id = SLICE_EMPTY;
         if (!text_from(object, f->key, &id) || id.len != 8)

@@ -74,7 +74,7 @@ static bool json_from(const struct codec_value *object, slice *text, struct code
     *text = codec_out_slice(&out);
     /* one line: white space between tokens may not end it */
     for (size_t i = 0; i < text->len && codec_out_ok(&out); i++) {
-        if (out.ptr[i] == '\n' || out.ptr[i] == '\r')
+        if (out.ptr[i] == '\n')
             out.ptr[i] = ' ';
     }
     return codec_out_ok(&out);
@@ -506,7 +506,7 @@ static void filters_to(const struct codec_mqtt_filters *filters, bool with_optio
 static bool bool_from(const struct codec_value *object, const char *key, bool *b)
 {
     const struct codec_value *v = codec_value_get(object, key);
-    *b = v != NULL && v->boolean;
+    *b = v != NULL && v->type == CODEC_VALUE_BOOL && v->boolean;
     return v == NULL || v->type == CODEC_VALUE_BOOL;
 }
 
