@@ -78,10 +78,28 @@ static inline size_t json_of(const struct codec_value *v, uint8_t *out, size_t c
 static uint8_t fuzz_arena[64 * FUZZ_MAX], fuzz_arena2[64 * FUZZ_MAX], fuzz_out[16 * FUZZ_MAX],
     fuzz_out2[16 * FUZZ_MAX];
 
+/* Data has numbers, not how they were written: 07 is 7. */
+static inline struct codec_event without_digits(const struct codec_event *event)
+{
+    struct codec_event e = *event;
+    if (e.protocol != CODEC_NATS)
+        return e;
+    if (e.direction == CODEC_FROM_ACCEPTOR) {
+        if (e.server.kind == CODEC_SERVER_MSG || e.server.kind == CODEC_SERVER_HMSG)
+            e.server.msg.size_text = e.server.msg.hdr_text = SLICE_EMPTY;
+    } else if (e.client.kind == CODEC_CLIENT_PUB || e.client.kind == CODEC_CLIENT_HPUB) {
+        e.client.pub.size_text = e.client.pub.hdr_text = SLICE_EMPTY;
+    } else if (e.client.kind == CODEC_CLIENT_UNSUB && e.client.unsub.has_max) {
+        e.client.unsub.max_text = SLICE_EMPTY;
+    }
+    return e;
+}
+
 /* The event comes back from JSON and from MessagePack. */
 static inline void check_data(const struct codec_event *e, const struct codec_value *v)
 {
-    size_t n = codec_event_encode(e, fuzz_out2, sizeof(fuzz_out2) / 2);
+    struct codec_event plain = without_digits(e);
+    size_t n = codec_event_encode(&plain, fuzz_out2, sizeof(fuzz_out2) / 2);
     fuzz_check(n <= sizeof(fuzz_out2) / 2);
     for (int msgpack = 0; msgpack < 2; msgpack++) {
         struct codec_arena arena = codec_arena_on(fuzz_arena2, sizeof(fuzz_arena2));

@@ -72,7 +72,10 @@ static const struct field client_hpub[] = {
     NUMBER_ALWAYS("size", client.pub.size),
     BODY(client.pub.payload, client.pub.payload_complete, AT(client.pub.hdr_size), client.pub.size),
 };
-static const struct field client_hmsg[] = {TEXT_ALWAYS("text", client.pub.line)};
+static const struct field client_hmsg[] = {
+    TEXT_ALWAYS("text", client.pub.line),
+    BODY(client.pub.payload, client.pub.payload_complete, 0, client.pub.size),
+};
 static const struct field client_payload[] = {TEXT_ALWAYS("payload", client.payload)};
 static const struct field client_sub[] = {
     TEXT_ALWAYS("subject", client.sub.subject),
