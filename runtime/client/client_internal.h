@@ -58,7 +58,8 @@ struct client {
     struct net_timer ping_timer;
     struct net_timer stall_timer;
     int64_t start, last_active; /* monotonic ns */
-    int64_t rtt, rtt_start;     /* ns; 0: not measured */
+    int64_t rtt;                /* ns; 0: not measured */
+    int64_t rtt_start;          /* when the last PING was sent; 0: none yet */
     int64_t stall_budget;       /* ns left of this read's 10 ms */
     int64_t stalled_for;        /* ns to wait before the next message; set by a delivery */
     int64_t stall_wait;         /* ns of the wait under way */

@@ -22,11 +22,10 @@ void client_ping(struct client *c)
 
 void client_pong(struct client *c)
 {
-    c->pings_out = 0;
-    if (c->rtt_start != 0) {
+    /* One that nobody asked for measures nothing. */
+    if (c->pings_out != 0)
         c->rtt = c->conn.loop->now - c->rtt_start;
-        c->rtt_start = 0;
-    }
+    c->pings_out = 0;
 }
 
 static void send_ping(struct client *c)
@@ -36,11 +35,11 @@ static void send_ping(struct client *c)
     client_send(c, ping_line);
 }
 
-/* The client said something within the interval and its round trip is known well enough. */
+/* The client said something within the interval, and a PING measured its round trip not long ago. */
 static bool is_lively(const struct client *c, int64_t interval)
 {
     int64_t now = c->conn.loop->now;
-    return c->rtt != 0 && now - c->rtt_start < RTT_REFRESH && now - c->last_active < interval;
+    return c->rtt_start != 0 && now - c->rtt_start < RTT_REFRESH && now - c->last_active < interval;
 }
 
 static void on_ping_timer(void *ctx)

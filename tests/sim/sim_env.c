@@ -123,7 +123,10 @@ struct sim_env *sim_env_new(struct sim_host *h, struct disk *disk)
     e->world = h->world;
     e->host = h;
     /* Monotonic time has nothing to do with the wall clock, nor with that of other machines. */
-    e->clock_base = sched_between(h->world->sched, 1, INT64_C(30) * 24 * 3600 * 1000 * MS);
+    /* Half of the machines have just booted: their monotonic clock is less than any interval. */
+    bool booted = sched_chance(h->world->sched, 0.5);
+    int64_t uptime_max = booted ? 60 * 1000 * MS : INT64_C(30) * 24 * 3600 * 1000 * MS;
+    e->clock_base = sched_between(h->world->sched, 1, uptime_max);
     e->clock_at = sched_now(h->world->sched);
     h->world->envs++;
     return e;

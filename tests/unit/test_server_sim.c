@@ -241,6 +241,33 @@ static void test_stale(void)
     }
 }
 
+/* covers: CP-129 CP-133: whoever talks gets the first PING, and then none until its round trip is an hour
+ * old. */
+static void talker(struct sim_server *s)
+{
+    struct sim_client *c = sim_client_new(s, true);
+    sim_server_run(s, 3000 * MS);
+    CU_ASSERT_EQUAL(sim_client_count(c, "PING\r\n"), 1);
+    sim_client_send(c, "PONG\r\n");
+    for (int minute = 0; minute < 58; minute++) {
+        sim_client_send(c, "PUB x 0\r\n\r\n");
+        sim_server_run(s, 60 * 1000 * MS);
+        CU_ASSERT_EQUAL(sim_client_count(c, "PING\r\n"), 0);
+    }
+    unsigned pings = 0;
+    for (int minute = 0; minute < 5; minute++) {
+        sim_client_send(c, "PUB x 0\r\n\r\n");
+        sim_server_run(s, 60 * 1000 * MS);
+        pings += sim_client_count(c, "PING\r\n");
+    }
+    CU_ASSERT(pings >= 1);
+}
+
+static void test_talker(void)
+{
+    play(talker);
+}
+
 /* The same seed is the same history, another one another. */
 static void test_replay(void)
 {
@@ -258,6 +285,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_hello),         UNIT_TEST(test_max_one),        UNIT_TEST(test_queue_max_one),
     UNIT_TEST(test_queue_leavers), UNIT_TEST(test_causality),      UNIT_TEST(test_churn),
     UNIT_TEST(test_vanish),        UNIT_TEST(test_stalled_reader), UNIT_TEST(test_stale),
-    UNIT_TEST(test_replay),
+    UNIT_TEST(test_talker),        UNIT_TEST(test_replay),
 };
 UNIT_MAIN("server in the simulated world", tests)
