@@ -4,8 +4,8 @@
  * docs/spec/storage.md sections 5 and 18), and memory. Bodies are encoded append entries; nothing here looks
  * into them. Indexes are first..last; an empty log has last = first - 1.
  *
- * A log belongs to one thread. All calls may block on the disk. Results are 0 or -errno; -EBADMSG is damage.
- * After a failed change the log must not be changed any more. */
+ * A log belongs to one thread (but raft_log_sync_run). All calls may block on the disk. Results are 0 or
+ * -errno; -EBADMSG is damage. After a failed change the log must not be changed any more. */
 #ifndef RAFT_LOG_H
 #define RAFT_LOG_H
 
@@ -22,7 +22,8 @@ struct raft_log_ops {
     int (*compact)(struct raft_log *, uint64_t index);
     int (*reset)(struct raft_log *, uint64_t index);
     int (*read)(struct raft_log *, uint64_t index, slice *body);
-    int (*sync)(struct raft_log *);
+    void (*sync_begin)(struct raft_log *);
+    int (*sync_run)(struct raft_log *);
     void (*close)(struct raft_log *);
 };
 
@@ -70,9 +71,15 @@ static inline int raft_log_read(struct raft_log *l, uint64_t index, slice *body)
 {
     return l->ops->read(l, index, body);
 }
-static inline int raft_log_sync(struct raft_log *l)
+/* A sync in two steps, for owners who have a thread to spare: begin notes on the owner's thread what is to be
+ * made durable, run does it on any one thread while the owner goes on. One at a time. */
+static inline void raft_log_sync_begin(struct raft_log *l)
 {
-    return l->ops->sync(l);
+    l->ops->sync_begin(l);
+}
+static inline int raft_log_sync_run(struct raft_log *l)
+{
+    return l->ops->sync_run(l);
 }
 static inline void raft_log_close(struct raft_log *l)
 {

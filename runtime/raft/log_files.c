@@ -38,6 +38,8 @@ struct file_log {
     size_t gone, place_count, place_cap;
     uint32_t next_number;
     bool names_dirty;        /* files were made or removed since the last sync */
+    uint32_t sync_block;     /* what sync_run has to do: a block (0: none) ... */
+    bool sync_names;         /* ... and the folder */
     struct disk_file *tail;  /* the last block, open for writing; NULL: not open */
     struct disk_file *other; /* an earlier block, open for reading */
     uint32_t other_number;
@@ -337,16 +339,37 @@ static int file_read(struct raft_log *base, uint64_t index, slice *body)
     return 0;
 }
 
-static int file_sync(struct raft_log *base)
+static void file_sync_begin(struct raft_log *base)
 {
     struct file_log *l = (struct file_log *)base;
-    int rc = sync_tail(l);
-    if (rc == 0 && l->names_dirty) {
-        rc = disk_sync_dir(l->disk, l->dir);
-        if (rc == 0)
-            l->names_dirty = false;
+    struct block *b = last_block(l);
+    l->sync_block = b != NULL && b->dirty ? b->number : 0;
+    l->sync_names = l->names_dirty;
+    if (b != NULL)
+        b->dirty = false;
+    l->names_dirty = false;
+}
+
+/* Touches nothing that the owner changes, so the block is opened anew. It may be gone: then its entries are
+ * covered by a snapshot, or cut off, and nobody waits for them. */
+static int file_sync_run(struct raft_log *base)
+{
+    struct file_log *l = (struct file_log *)base;
+    char path[DISK_PATH_MAX];
+    int rc = 0;
+    if (l->sync_block != 0) {
+        struct disk_file *f;
+        if (!block_path(l, l->sync_block, path))
+            return -ENAMETOOLONG;
+        rc = disk_open(l->disk, path, DISK_READ, &f);
+        if (rc == 0) {
+            rc = disk_sync(f);
+            disk_close(f);
+        } else if (rc == -ENOENT) {
+            rc = 0;
+        }
     }
-    return rc;
+    return rc == 0 && l->sync_names ? disk_sync_dir(l->disk, l->dir) : rc;
 }
 
 static void file_close(struct raft_log *base)
@@ -536,7 +559,8 @@ int raft_log_open_files(const struct raft_log_files *config, struct raft_log **o
                                             .compact = file_compact,
                                             .reset = file_reset,
                                             .read = file_read,
-                                            .sync = file_sync,
+                                            .sync_begin = file_sync_begin,
+                                            .sync_run = file_sync_run,
                                             .close = file_close};
     struct file_log *l = calloc(1, sizeof *l);
     *damaged = false;

@@ -81,7 +81,12 @@ static int memory_read(struct raft_log *base, uint64_t index, slice *body)
     return 0;
 }
 
-static int memory_sync(struct raft_log *base)
+static void memory_sync_begin(struct raft_log *base)
+{
+    (void)base;
+}
+
+static int memory_sync_run(struct raft_log *base)
 {
     (void)base;
     return 0;
@@ -102,7 +107,8 @@ int raft_log_open_memory(uint64_t index, struct raft_log **out)
                                             .compact = memory_compact,
                                             .reset = memory_reset,
                                             .read = memory_read,
-                                            .sync = memory_sync,
+                                            .sync_begin = memory_sync_begin,
+                                            .sync_run = memory_sync_run,
                                             .close = memory_close};
     struct memory_log *l = calloc(1, sizeof *l);
     if (l == NULL)

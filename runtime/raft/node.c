@@ -29,12 +29,17 @@ struct raft_node {
     bool busy; /* inside run() */
     struct later later;
 
-    struct raft_promise promise; /* what promise.idx says, or will say */
-    struct raft_promise asked;   /* ... after the next sync */
-    uint64_t op;                 /* the highest that waits for a sync; 0: none */
+    struct raft_promise asked; /* what promise.idx will say after the next sync */
+    uint64_t op;               /* the highest that waits for a sync; 0: none */
     bool sync_log, sync_vote;
     bool told_sync;
     int64_t armed;
+    struct {
+        bool out, log, vote; /* out: between begin and end; the node must stay */
+        uint64_t op;
+        struct raft_promise promise;
+        int rc;
+    } sync; /* the one in work; while it is out raft_node_sync_run alone touches promise.idx and tav.idx */
 
     uint64_t stored_commit; /* what a restart would find */
 
@@ -405,40 +410,61 @@ void raft_node_applied(struct raft_node *n, int64_t now, uint64_t processed, uin
     settle(n);
 }
 
+bool raft_node_sync_begin(struct raft_node *n)
+{
+    if (n->sync.out)
+        return false;
+    n->told_sync = false;
+    if (n->op == 0 || n->error != 0)
+        return false;
+    n->sync.out = true;
+    n->sync.op = n->op;
+    n->sync.log = n->sync_log && !n->volatile_log;
+    n->sync.vote = n->sync_vote;
+    n->sync.promise = n->asked;
+    n->op = 0;
+    n->sync_log = n->sync_vote = false;
+    if (n->sync.log)
+        raft_log_sync_begin(n->log);
+    return true;
+}
+
 /* First the log, then the promise that speaks of it; term and vote with it when they changed. */
-static int make_durable(struct raft_node *n)
+void raft_node_sync_run(struct raft_node *n)
 {
     int rc = 0;
-    if (n->sync_log && !n->volatile_log)
-        rc = raft_log_sync(n->log);
-    if (rc == 0 && n->sync_vote)
-        rc = raft_files_save_vote(&n->files, &n->asked);
-    else if (rc == 0 && n->sync_log && !n->volatile_log) {
-        rc = raft_files_put_promise(&n->files, &n->asked);
+    if (n->sync.log)
+        rc = raft_log_sync_run(n->log);
+    if (rc == 0 && n->sync.vote)
+        rc = raft_files_save_vote(&n->files, &n->sync.promise);
+    else if (rc == 0 && n->sync.log) {
+        rc = raft_files_put_promise(&n->files, &n->sync.promise);
         if (rc == 0)
             rc = raft_files_sync_promise(&n->files);
     }
-    return rc;
+    n->sync.rc = rc;
+}
+
+void raft_node_sync_end(struct raft_node *n, int64_t now)
+{
+    struct raft_event e = {.type = RAFT_EV_DURABLE, .now = now, .op = n->sync.op};
+    assert(n->sync.out);
+    n->sync.out = false;
+    n->now = now;
+    if (n->sync.rc != 0) {
+        n->error = n->sync.rc;
+        e.type = RAFT_EV_DISK_FAILED;
+    }
+    step(n, &e, NULL);
+    settle(n);
 }
 
 void raft_node_sync(struct raft_node *n, int64_t now)
 {
-    n->told_sync = false;
-    n->now = now;
-    if (n->op == 0 || n->error != 0)
+    if (!raft_node_sync_begin(n))
         return;
-    struct raft_event e = {.type = RAFT_EV_DURABLE, .now = now, .op = n->op};
-    int rc = make_durable(n);
-    n->op = 0;
-    n->sync_log = n->sync_vote = false;
-    if (rc != 0) {
-        n->error = rc;
-        e.type = RAFT_EV_DISK_FAILED;
-    } else {
-        n->promise = n->asked;
-    }
-    step(n, &e, NULL);
-    settle(n);
+    raft_node_sync_run(n);
+    raft_node_sync_end(n, now);
 }
 
 enum raft_rc raft_node_snapshot(struct raft_node *n, int64_t now, slice state, bool force)
@@ -549,7 +575,7 @@ static int load_state(struct raft_node *n, const struct raft_node_config *c, boo
     stored->promise_known = v.have_promise;
     stored->promise_term = v.p.promise_term;
     stored->promise_index = v.p.promise_index;
-    n->promise = n->asked = v.p;
+    n->asked = v.p;
     if (c->keep_commit) {
         rc = raft_files_load_commit(&n->files, &stored->commit);
         n->stored_commit = stored->commit;
@@ -614,6 +640,7 @@ void raft_node_close(struct raft_node *n)
 {
     if (n == NULL)
         return;
+    assert(!n->sync.out);
     raft_free(n->raft);
     raft_log_close(n->log);
     raft_files_close(&n->files);

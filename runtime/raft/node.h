@@ -65,8 +65,14 @@ enum raft_rc raft_node_event(struct raft_node *n, const struct raft_event *e, ui
 /* Processed and applied so far. */
 void raft_node_applied(struct raft_node *n, int64_t now, uint64_t processed, uint64_t applied);
 
-/* Make durable what was asked for. */
+/* Make durable what was asked for. Blocks. */
 void raft_node_sync(struct raft_node *n, int64_t now);
+/* The same in three steps, for hosts with another thread for the disk. begin: false when nothing waits or one
+ * is in work already. run blocks, on any one thread, while the owner goes on with the node; then end, on the
+ * owner's. Between begin and end the node must not be closed. */
+bool raft_node_sync_begin(struct raft_node *n);
+void raft_node_sync_run(struct raft_node *n);
+void raft_node_sync_end(struct raft_node *n, int64_t now);
 
 /* Save the upper layer's state at the applied index as a snapshot, synced, and compact the log. */
 enum raft_rc raft_node_snapshot(struct raft_node *n, int64_t now, slice state, bool force);

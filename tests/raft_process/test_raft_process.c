@@ -1,0 +1,296 @@
+/* Three real processes agree while everything around them fails.
+ *
+ * RAFT_PROCESS_SECONDS (15) is how long the faults last, RAFT_PROCESS_SEED what they are drawn from,
+ * RAFT_NODE the program. The nodes' clocks hurry (ten seconds of theirs in one), so that elections are quick.
+ * With RAFT_PROCESS_KEEP the folder stays. */
+#include "clients.h"
+#include "unit.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define MS  INT64_C(1000000)
+#define SEC (1000 * MS)
+
+static char folder[400];
+static uint64_t seed = 1;
+
+static uint64_t chance(uint64_t n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (seed >> 11) % n;
+}
+
+static int64_t between(int64_t least, int64_t most)
+{
+    return least + (int64_t)chance((uint64_t)(most - least));
+}
+
+static long number_from(const char *name, long otherwise)
+{
+    const char *text = getenv(name);
+    return text == NULL ? otherwise : strtol(text, NULL, 10);
+}
+
+/* ---- a cluster with clients
+ * ----------------------------------------------------------------------------------------- */
+
+struct bench {
+    struct cluster *c;
+    struct clients *k;
+};
+
+static struct bench bench_new(struct cluster_options o, const struct clients_options *ko)
+{
+    struct bench b = {.k = clients_new(ko)};
+    snprintf(folder, sizeof folder, "/tmp/raft-process-XXXXXX");
+    CU_ASSERT_FATAL(mkdtemp(folder) != NULL);
+    o.program = getenv("RAFT_NODE") != NULL ? getenv("RAFT_NODE") : "build/release/raft-node";
+    o.dir = folder;
+    o.answer = clients_answer;
+    o.lost = clients_lost;
+    o.ctx = b.k;
+    b.c = cluster_open(&o);
+    clients_use(b.k, b.c);
+    for (unsigned i = 0; i < CLUSTER_NODES; i++)
+        cluster_start(b.c, i);
+    return b;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void bench_free(struct bench *b)
+{
+    cluster_close(b->c);
+    clients_free(b->k);
+    if (getenv("RAFT_PROCESS_KEEP") == NULL)
+        nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    else
+        printf("kept %s\n", folder);
+}
+
+static void run(struct bench *b, int64_t until)
+{
+    while (now_ns() < until) {
+        int64_t next = clients_turn(b->k);
+        cluster_poll(b->c, next < until ? next : until);
+    }
+}
+
+/* All nodes have applied the same of a group, and one of them leads. */
+static bool agreed(struct bench *b, unsigned group, struct status_answer s[CLUSTER_NODES])
+{
+    unsigned leaders = 0;
+    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+        if (!cluster_status(b->c, i, group, 2 * SEC, &s[i]))
+            return false;
+        leaders += s[i].leading != 0;
+    }
+    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+        if (s[i].term != s[0].term || s[i].pindex != s[0].pindex || s[i].commit != s[i].pindex ||
+            s[i].applied != s[i].commit || s[i].hash != s[0].hash || s[i].forgot)
+            return false;
+    }
+    return leaders == 1;
+}
+
+static bool agree_within(struct bench *b, unsigned group, int64_t wait, struct status_answer s[CLUSTER_NODES])
+{
+    int64_t until = now_ns() + wait;
+    while (!agreed(b, group, s)) {
+        if (now_ns() > until)
+            return false;
+        run(b, now_ns() + 50 * MS);
+    }
+    return true;
+}
+
+static void show(struct bench *b, unsigned group)
+{
+    struct status_answer s;
+    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+        if (!cluster_status(b->c, i, group, SEC, &s))
+            printf("node %u does not answer\n", i);
+        else
+            printf("node %u: term %llu leading %llu commit %llu end %llu applied %llu hash %llx%s\n", i,
+                   (unsigned long long)s.term, (unsigned long long)s.leading, (unsigned long long)s.commit,
+                   (unsigned long long)s.pindex, (unsigned long long)s.applied, (unsigned long long)s.hash,
+                   s.forgot ? " forgot" : "");
+    }
+}
+
+/* ---- what goes wrong
+ * -------------------------------------------------------------------------------------------------- */
+
+struct faults {
+    unsigned kills, pauses, cuts, holds, blackouts;
+    int64_t back[CLUSTER_NODES];                /* when a killed node starts again; 0: it runs */
+    int64_t resume[CLUSTER_NODES];              /* when a stopped one goes on */
+    int64_t heal[CLUSTER_NODES][CLUSTER_NODES]; /* of a hold (any), and of a cut (first < second) */
+    bool held[CLUSTER_NODES][CLUSTER_NODES], severed[CLUSTER_NODES][CLUSTER_NODES];
+};
+
+static void kill_node(struct bench *b, struct faults *f, unsigned n)
+{
+    if (f->back[n] != 0)
+        return;
+    cluster_kill(b->c, n);
+    f->resume[n] = 0;
+    f->back[n] = now_ns() + between(50 * MS, 1500 * MS);
+    f->kills++;
+}
+
+static void pause_node(struct bench *b, struct faults *f, unsigned n)
+{
+    if (f->back[n] != 0 || f->resume[n] != 0)
+        return;
+    cluster_signal(b->c, n, SIGSTOP);
+    f->resume[n] = now_ns() + between(50 * MS, 1500 * MS);
+    f->pauses++;
+}
+
+static void part(struct bench *b, struct faults *f, unsigned from, unsigned to, bool cut)
+{
+    unsigned x = cut && from > to ? to : from, y = cut && from > to ? from : to;
+    if (f->heal[x][y] != 0 || x == y)
+        return;
+    if (cut)
+        cluster_cut(b->c, x, y, true);
+    else
+        cluster_hold(b->c, x, y, true);
+    f->severed[x][y] = cut;
+    f->held[x][y] = !cut;
+    f->heal[x][y] = now_ns() + between(100 * MS, 2500 * MS);
+    f->cuts += cut;
+    f->holds += !cut;
+}
+
+static void repair(struct bench *b, struct faults *f, int64_t now)
+{
+    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+        if (f->back[i] != 0 && f->back[i] <= now) {
+            cluster_start(b->c, i);
+            f->back[i] = 0;
+        }
+        if (f->resume[i] != 0 && f->resume[i] <= now) {
+            cluster_signal(b->c, i, SIGCONT);
+            f->resume[i] = 0;
+        }
+        for (unsigned j = 0; j < CLUSTER_NODES; j++) {
+            if (f->heal[i][j] == 0 || f->heal[i][j] > now)
+                continue;
+            if (f->severed[i][j])
+                cluster_cut(b->c, i, j, false);
+            if (f->held[i][j])
+                cluster_hold(b->c, i, j, false);
+            f->severed[i][j] = f->held[i][j] = false;
+            f->heal[i][j] = 0;
+        }
+    }
+}
+
+static void something_fails(struct bench *b, struct faults *f)
+{
+    unsigned n = (unsigned)chance(CLUSTER_NODES), other = (n + 1 + (unsigned)chance(2)) % CLUSTER_NODES;
+    switch (chance(10)) {
+    case 0:
+    case 1:
+    case 2:
+        kill_node(b, f, n);
+        break;
+    case 3:
+    case 4:
+        pause_node(b, f, n);
+        break;
+    case 5:
+        part(b, f, n, other, true);
+        break;
+    case 6:
+    case 7:
+        part(b, f, n, other, false);
+        break;
+    case 8: /* alone: nothing in, or nothing out, or neither */
+        for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+            bool both = chance(2) == 0;
+            if (i != n)
+                part(b, f, n, i, both);
+        }
+        break;
+    case 9:
+        f->blackouts++;
+        for (unsigned i = 0; i < CLUSTER_NODES; i++)
+            kill_node(b, f, i);
+        break;
+    }
+}
+
+static bool all_run(struct bench *b, const struct faults *f)
+{
+    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+        if (f->back[i] == 0 && !cluster_alive(b->c, i)) {
+            printf("node %u has ended by itself:\n%s\n", i, cluster_log(b->c, i));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* covers: RF-154 */
+static void nothing_acknowledged_is_lost(void)
+{
+    seed = (uint64_t)number_from("RAFT_PROCESS_SEED", getpid()) * 2654435761u + 1;
+    struct cluster_options o = {.groups = 2, .hurry = 10, .snapshot_every = 2000, .proxied = true};
+    struct clients_options ko = {
+        .sessions = 8, .window = 4, .groups = 2, .bytes = 200, .patience = 2 * SEC, .pause = 20 * MS};
+    struct bench b = bench_new(o, &ko);
+    struct faults f = {0};
+    struct status_answer s[CLUSTER_NODES];
+    CU_ASSERT_FATAL(agree_within(&b, 0, 60 * SEC, s));
+    int64_t end = now_ns() + number_from("RAFT_PROCESS_SECONDS", 15) * SEC, next = now_ns() + 500 * MS;
+    bool good = true;
+    while (now_ns() < end && good) {
+        run(&b, now_ns() + 20 * MS);
+        repair(&b, &f, now_ns());
+        if (now_ns() >= next) {
+            something_fails(&b, &f);
+            next = now_ns() + between(100 * MS, 1500 * MS);
+        }
+        good = all_run(&b, &f);
+    }
+    repair(&b, &f, INT64_MAX);
+    clients_stop(b.k);
+    CU_ASSERT(good);
+    for (unsigned g = 0; g < 2; g++) {
+        bool same = agree_within(&b, g, 60 * SEC, s);
+        CU_ASSERT(same);
+        if (!same)
+            show(&b, g);
+    }
+    const char *bad = clients_judge(b.k, b.c);
+    struct clients_count n = clients_counted(b.k);
+    printf("\n  %u kills, %u blackouts, %u pauses, %u cuts, %u holds; %llu sent, %llu acknowledged, %llu "
+           "refused, %llu unknown\n  ",
+           f.kills, f.blackouts, f.pauses, f.cuts, f.holds, (unsigned long long)n.sent,
+           (unsigned long long)n.acked, (unsigned long long)n.refused, (unsigned long long)n.unknown);
+    if (bad != NULL)
+        printf("%s\n", bad);
+    CU_ASSERT(bad == NULL);
+    CU_ASSERT(n.acked > 0 && f.kills + f.pauses + f.cuts + f.holds > 0);
+    for (unsigned i = 0; i < CLUSTER_NODES; i++)
+        CU_ASSERT_EQUAL(cluster_end(b.c, i), 0);
+    bench_free(&b);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(nothing_acknowledged_is_lost),
+};
+UNIT_MAIN("raft_process", tests)
