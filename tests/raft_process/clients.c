@@ -31,6 +31,7 @@ struct clients {
     size_t count, cap;
     uint64_t *highest; /* of each group: index acknowledged */
     struct clients_count counted;
+    unsigned leader;
     bool stopping;
     int64_t *latencies;
     size_t latency_count, latency_cap;
@@ -162,6 +163,7 @@ void clients_answer(void *ctx, unsigned client, slice subject, slice body)
     r->fate = ACKED;
     r->index = a.index;
     k->counted.acked++;
+    k->leader = s->node;
     note_latency(k, now_ns() - r->sent);
     if (a.index > k->highest[r->group])
         k->highest[r->group] = a.index;
@@ -247,6 +249,11 @@ bool clients_idle(const struct clients *k)
 struct clients_count clients_counted(const struct clients *k)
 {
     return k->counted;
+}
+
+unsigned clients_leader(const struct clients *k)
+{
+    return k->leader;
 }
 
 static int by_size(const void *a, const void *b)

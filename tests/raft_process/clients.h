@@ -35,6 +35,8 @@ int64_t clients_turn(struct clients *k);
 void clients_stop(struct clients *k);
 bool clients_idle(const struct clients *k);
 struct clients_count clients_counted(const struct clients *k);
+/* The node that acknowledged last. */
+unsigned clients_leader(const struct clients *k);
 /* Nanoseconds from send to acknowledgement, one of each `acked`, sorted. */
 const int64_t *clients_latencies(struct clients *k);
 

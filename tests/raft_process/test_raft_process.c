@@ -200,30 +200,34 @@ static void repair(struct bench *b, struct faults *f, int64_t now)
 
 static void something_fails(struct bench *b, struct faults *f)
 {
-    unsigned n = (unsigned)chance(CLUSTER_NODES), other = (n + 1 + (unsigned)chance(2)) % CLUSTER_NODES;
+    unsigned n = chance(2) == 0 ? clients_leader(b->k) : (unsigned)chance(CLUSTER_NODES);
+    unsigned other = (n + 1 + (unsigned)chance(2)) % CLUSTER_NODES;
     switch (chance(10)) {
     case 0:
     case 1:
-    case 2:
         kill_node(b, f, n);
         break;
+    case 2:
     case 3:
-    case 4:
         pause_node(b, f, n);
         break;
-    case 5:
+    case 4:
         part(b, f, n, other, true);
         break;
-    case 6:
-    case 7:
+    case 5:
         part(b, f, n, other, false);
         break;
-    case 8: /* alone: nothing in, or nothing out, or neither */
-        for (unsigned i = 0; i < CLUSTER_NODES; i++) {
-            bool both = chance(2) == 0;
-            if (i != n)
-                part(b, f, n, i, both);
-        }
+    case 6: /* nobody hears it */
+        for (unsigned i = 0; i < CLUSTER_NODES; i++)
+            part(b, f, n, i, false);
+        break;
+    case 7: /* it hears nobody */
+        for (unsigned i = 0; i < CLUSTER_NODES; i++)
+            part(b, f, i, n, false);
+        break;
+    case 8: /* alone */
+        for (unsigned i = 0; i < CLUSTER_NODES; i++)
+            part(b, f, n, i, true);
         break;
     case 9:
         f->blackouts++;
