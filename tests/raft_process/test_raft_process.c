@@ -294,7 +294,57 @@ static void nothing_acknowledged_is_lost(void)
     bench_free(&b);
 }
 
+/* ---- many groups
+ * --------------------------------------------------------------------------------------------------- */
+
+#define GROUPS 200
+
+/* Who leads a group, and since which term; false: nobody, or not everywhere known yet. */
+static bool led(struct bench *b, unsigned group, uint64_t *term, uint64_t *changes)
+{
+    struct status_answer s[CLUSTER_NODES];
+    unsigned leaders = 0;
+    *changes = 0;
+    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
+        if (!cluster_status(b->c, i, group, 10 * SEC, &s[i]))
+            return false;
+        leaders += s[i].leading != 0;
+        *changes += s[i].changes;
+    }
+    *term = s[0].term;
+    return leaders == 1 && s[0].leader != 0 && s[1].leader == s[0].leader && s[2].leader == s[0].leader &&
+           s[1].term == s[0].term && s[2].term == s[0].term;
+}
+
+static void idle_groups_stay_led_beside_a_busy_one(void)
+{
+    struct cluster_options o = {.groups = GROUPS, .hurry = 1, .snapshot_every = 20000};
+    struct clients_options ko = {
+        .sessions = 1, .window = 64, .groups = 1, .bytes = 128, .patience = 20 * SEC};
+    struct bench b = bench_new(o, &ko);
+    uint64_t term[GROUPS], changes[GROUPS], now_term, now_changes;
+    int64_t until = now_ns() + 60 * SEC;
+    for (unsigned g = 0; g < GROUPS && now_ns() < until; g++) {
+        while (!led(&b, g, &term[g], &changes[g]) && now_ns() < until)
+            cluster_run(b.c, now_ns() + 20 * MS);
+    }
+    CU_ASSERT_FATAL(now_ns() < until);
+    run(&b, now_ns() + 6 * SEC);
+    clients_stop(b.k);
+    for (unsigned g = 0; g < GROUPS; g++) {
+        CU_ASSERT(led(&b, g, &now_term, &now_changes));
+        CU_ASSERT(now_term == term[g] && now_changes == changes[g]);
+    }
+    struct clients_count n = clients_counted(b.k);
+    printf("\n  %llu acknowledged beside %d idle groups\n  ", (unsigned long long)n.acked, GROUPS - 1);
+    CU_ASSERT(n.acked > 0);
+    for (unsigned i = 0; i < CLUSTER_NODES; i++)
+        CU_ASSERT_EQUAL(cluster_end(b.c, i), 0);
+    bench_free(&b);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(idle_groups_stay_led_beside_a_busy_one),
     UNIT_TEST(nothing_acknowledged_is_lost),
 };
 UNIT_MAIN("raft_process", tests)
