@@ -33,16 +33,24 @@ struct raft_log {
     uint64_t first, last;
 };
 
+/* Encryption at rest (log_keys.h). Copied. */
+struct raft_log_keys {
+    slice key, prev_key;                              /* the server's; prev_key may be empty */
+    void (*random)(void *ctx, void *buf, size_t len); /* bytes fit for keys */
+    void *random_ctx;
+};
+
 struct raft_log_files {
     struct disk *disk;
-    const char *dir;     /* the group's folder, which exists; copied */
-    slice group;         /* its name, part of the checksums; copied */
-    uint64_t block_size; /* a new file is begun above it */
-    uint64_t base;       /* the snapshot's index: entries up to it are passed over */
+    const char *dir;                  /* the group's folder, which exists; copied */
+    slice group;                      /* its name, part of the checksums; copied */
+    uint64_t block_size;              /* a new file is begun above it */
+    uint64_t base;                    /* the snapshot's index: entries up to it are passed over */
+    const struct raft_log_keys *keys; /* NULL: not encrypted */
 };
 
 /* Open or create. Entries end before the first that is damaged or missing; what lies behind is cut off.
- * *damaged tells whether something was. */
+ * *damaged tells whether something was. -ENOKEY, -EKEYREJECTED: it is encrypted; nothing was changed. */
 int raft_log_open_files(const struct raft_log_files *config, struct raft_log **out, bool *damaged);
 int raft_log_open_memory(uint64_t base, struct raft_log **out);
 

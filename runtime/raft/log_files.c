@@ -5,7 +5,7 @@
  * undoes can never be mistaken for one that came later. At start a later block wins over an earlier one that
  * holds the same indexes. */
 #include "raft/bug.h"
-#include "raft/log.h"
+#include "raft/log_keys.h"
 #include "store/format/record.h"
 
 #include <assert.h>
@@ -24,6 +24,9 @@ struct block {
     uint64_t size;
     uint64_t last; /* highest index in it; 0: none */
     bool dirty;
+    bool full; /* nothing is appended any more: what is encrypted is never written over under the same key */
+    struct hash_key sums;
+    struct raft_block_key key;
 };
 
 struct file_log {
@@ -31,6 +34,7 @@ struct file_log {
     struct disk *disk;
     char *dir; /* ".../msgs" */
     char *group;
+    struct raft_log_keyring *keyring;
     uint64_t block_size;
     struct block *blocks; /* by rising number; the last is written to */
     size_t block_count, block_cap;
@@ -47,15 +51,15 @@ struct file_log {
     size_t scratch_cap;
 };
 
-static bool block_path(const struct file_log *l, uint32_t number, char path[DISK_PATH_MAX])
+static bool named(const struct file_log *l, uint32_t number, const char *end, char path[DISK_PATH_MAX])
 {
-    int n = snprintf(path, DISK_PATH_MAX, "%s/%u.blk", l->dir, number);
+    int n = snprintf(path, DISK_PATH_MAX, "%s/%u.%s", l->dir, number, end);
     return n > 0 && n < DISK_PATH_MAX;
 }
 
-static struct hash_key key_of(const struct file_log *l, uint32_t number)
+static bool block_path(const struct file_log *l, uint32_t number, char path[DISK_PATH_MAX])
 {
-    return hash_key_block(slice_str(l->group), number);
+    return named(l, number, "blk", path);
 }
 
 static uint8_t *scratch(struct file_log *l, size_t need)
@@ -177,7 +181,11 @@ static int new_block(struct file_log *l)
     if (rc != 0)
         return rc;
     l->names_dirty = true;
-    return push_block(l, (struct block){.number = number, .dirty = true});
+    struct block b = {.number = number, .dirty = true, .sums = hash_key_block(slice_str(l->group), number)};
+    if (!named(l, number, "key", path))
+        return -ENAMETOOLONG;
+    rc = raft_log_keyring_make(l->keyring, l->disk, path, number, &b.key);
+    return rc == 0 ? push_block(l, b) : rc;
 }
 
 static int file_append(struct raft_log *base, slice body, int64_t wall_ns)
@@ -187,15 +195,18 @@ static int file_append(struct raft_log *base, slice body, int64_t wall_ns)
     if (size > RECORD_SIZE_MAX)
         return -EMSGSIZE;
     struct block *b = last_block(l);
-    int rc = b == NULL || (b->size > 0 && b->size + size > l->block_size) ? new_block(l) : open_tail(l);
+    bool enough = b == NULL || b->full || (b->size > 0 && b->size + size > l->block_size);
+    int rc = enough ? new_block(l) : open_tail(l);
     if (rc != 0)
         return rc;
     b = last_block(l);
     uint8_t *rec = scratch(l, (size_t)size);
     if (rec == NULL)
         return -ENOMEM;
-    struct hash_key key = key_of(l, b->number);
-    record_encode_message(rec, &key, base->last + 1, wall_ns, SLICE_EMPTY, SLICE_EMPTY, body);
+    record_encode_message(rec, &b->sums, base->last + 1, wall_ns, SLICE_EMPTY, SLICE_EMPTY, body);
+    rc = raft_block_key_apply(&b->key, b->size, rec, (size_t)size);
+    if (rc != 0)
+        return rc;
     b->dirty = true;
     ssize_t n = disk_pwrite(l->tail, rec, (size_t)size, b->size);
     if (n < 0)
@@ -222,6 +233,13 @@ static int remove_block(struct file_log *l, size_t i)
     if (rc != 0 && rc != -ENOENT)
         return rc;
     l->names_dirty = true;
+    if (l->blocks[i].key.encrypted) {
+        if (!named(l, number, "key", path))
+            return -ENAMETOOLONG;
+        rc = disk_unlink(l->disk, path);
+        if (rc != 0 && rc != -ENOENT)
+            return rc;
+    }
     memmove(l->blocks + i, l->blocks + i + 1, (l->block_count - i - 1) * sizeof *l->blocks);
     l->block_count--;
     return 0;
@@ -239,6 +257,7 @@ static int cut_tail(struct file_log *l, uint64_t size)
     if (rc == 0) {
         b->size = size;
         b->dirty = true;
+        b->full |= b->key.encrypted;
     }
     return rc;
 }
@@ -312,13 +331,27 @@ static int open_other(struct file_log *l, uint32_t number)
     return open_file(l->disk, path, DISK_READ, &l->other);
 }
 
+static struct block *block_of(const struct file_log *l, uint32_t number)
+{
+    size_t lo = 0, hi = l->block_count;
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (l->blocks[mid].number <= number)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return &l->blocks[lo];
+}
+
 static int file_read(struct raft_log *base, uint64_t index, slice *body)
 {
     struct file_log *l = (struct file_log *)base;
     if (index < base->first || index > base->last)
         return -ENOENT;
     struct place p = *place_of(l, index);
-    bool in_tail = last_block(l)->number == p.block;
+    const struct block *b = block_of(l, p.block);
+    bool in_tail = b == last_block(l);
     int rc = in_tail ? open_tail(l) : open_other(l, p.block);
     if (rc != 0)
         return rc;
@@ -328,9 +361,11 @@ static int file_read(struct raft_log *base, uint64_t index, slice *body)
     ssize_t n = disk_pread(in_tail ? l->tail : l->other, rec, p.size, p.at);
     if (n < 0)
         return (int)n;
+    rc = raft_block_key_apply(&b->key, p.at, rec, (size_t)n);
+    if (rc != 0)
+        return rc;
     struct record r;
-    struct hash_key key = key_of(l, p.block);
-    enum record_fault fault = record_decode(rec, (size_t)n, &key, &r);
+    enum record_fault fault = record_decode(rec, (size_t)n, &b->sums, &r);
     if (RAFT_BUG(RAFT_BUG_SERVE_DAMAGED) && fault == RECORD_CHECKSUM)
         fault = RECORD_GOOD;
     if (fault != RECORD_GOOD || r.kind != RECORD_MESSAGE || r.seq != index || r.size != p.size)
@@ -377,11 +412,14 @@ static void file_close(struct raft_log *base)
     struct file_log *l = (struct file_log *)base;
     close_tail(l);
     close_other(l);
-    free(l->blocks);
     free(l->places);
     free(l->scratch);
     free(l->dir);
     free(l->group);
+    for (size_t i = 0; i < l->block_count; i++)
+        crypt_forget(&l->blocks[i].key.key);
+    free(l->blocks);
+    raft_log_keyring_free(l->keyring);
     free(l);
 }
 
@@ -400,7 +438,9 @@ static int note_block(void *ctx, const char *name, bool is_dir)
     unsigned long number = strtoul(name, &end, 10);
     if (is_dir || name[0] < '1' || name[0] > '9' || strcmp(end, ".blk") != 0 || number >= UINT32_MAX)
         return 0;
-    w->rc = push_block(w->l, (struct block){.number = (uint32_t)number});
+    struct block b = {.number = (uint32_t)number,
+                      .sums = hash_key_block(slice_str(w->l->group), (uint32_t)number)};
+    w->rc = push_block(w->l, b);
     return w->rc;
 }
 
@@ -461,11 +501,11 @@ static bool walk_block(struct file_log *l, struct block *b, int *rc)
     *rc = read_block(l, b->number, &bytes, &size);
     if (*rc != 0)
         return false;
-    struct hash_key key = key_of(l, b->number);
-    bool good = true;
+    *rc = raft_block_key_apply(&b->key, 0, bytes, (size_t)size);
+    bool good = *rc == 0;
     while (at < size && good) {
         struct record r;
-        enum record_fault fault = record_decode(bytes + at, (size_t)(size - at), &key, &r);
+        enum record_fault fault = record_decode(bytes + at, (size_t)(size - at), &b->sums, &r);
         if (RAFT_BUG(RAFT_BUG_SERVE_DAMAGED) && fault == RECORD_CHECKSUM)
             fault = RECORD_GOOD;
         /* Damage below the snapshot does not matter as long as the next record can be found. */
@@ -485,6 +525,21 @@ static bool walk_block(struct file_log *l, struct block *b, int *rc)
     b->size = at;
     b->dirty = true; /* who knows what of it has reached the disk */
     return good && *rc == 0;
+}
+
+/* Before anything is changed: can all of it be read? */
+static int load_keys(struct file_log *l)
+{
+    char path[DISK_PATH_MAX];
+    int rc = 0;
+    for (size_t i = 0; i < l->block_count && rc == 0; i++) {
+        struct block *b = &l->blocks[i];
+        if (!named(l, b->number, "key", path))
+            return -ENAMETOOLONG;
+        rc = raft_log_keyring_load(l->keyring, l->disk, path, b->number, &b->key);
+        b->full = b->key.read_only;
+    }
+    return rc;
 }
 
 static int recover(struct file_log *l, bool *damaged)
@@ -533,11 +588,16 @@ static int open_dir(struct file_log *l)
     if (l->block_count > 1)
         qsort(l->blocks, l->block_count, sizeof *l->blocks, by_number);
     l->next_number = l->block_count > 0 ? last_block(l)->number + 1 : 1;
-    /* index.db would describe what the blocks were. Without it they are read anew. */
+    return 0;
+}
+
+/* It would describe what the blocks were. Without it they are read anew. */
+static int drop_index(struct file_log *l)
+{
     char path[DISK_PATH_MAX];
     if (snprintf(path, sizeof path, "%s/index.db", l->dir) >= DISK_PATH_MAX)
         return -ENAMETOOLONG;
-    rc = disk_unlink(l->disk, path);
+    int rc = disk_unlink(l->disk, path);
     return rc == -ENOENT ? 0 : rc;
 }
 
@@ -572,6 +632,12 @@ int raft_log_open_files(const struct raft_log_files *config, struct raft_log **o
     l->dir = copy_text(config->dir, strlen(config->dir), "/msgs");
     l->group = copy_text((const char *)config->group.ptr, config->group.len, "");
     int rc = l->dir == NULL || l->group == NULL ? -ENOMEM : open_dir(l);
+    if (rc == 0)
+        rc = raft_log_keyring_new(config->keys, config->group, &l->keyring);
+    if (rc == 0)
+        rc = load_keys(l);
+    if (rc == 0)
+        rc = drop_index(l);
     if (rc == 0)
         rc = recover(l, damaged);
     if (rc != 0) {

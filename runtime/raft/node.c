@@ -524,7 +524,8 @@ static int open_log(struct raft_node *n, const struct raft_node_config *c, uint6
                                    .dir = c->dir,
                                    .group = c->group,
                                    .block_size = c->block_size > 0 ? c->block_size : RAFT_LOG_BLOCK,
-                                   .base = base};
+                                   .base = base,
+                                   .keys = c->keys};
     return raft_log_open_files(&files, &n->log, &damaged);
 }
 

@@ -19,6 +19,7 @@
 #include "raft/raft.h"
 
 struct disk;
+struct raft_log_keys;
 struct raft_node;
 
 struct raft_host {
@@ -38,10 +39,11 @@ struct raft_host {
 
 struct raft_node_config {
     struct disk *disk;
-    const char *dir;     /* the group's folder; its parent exists */
-    slice group;         /* its name, at most RAFT_GROUP_MAX bytes; copied */
-    uint64_t block_size; /* RAFT_LOG_BLOCK or RAFT_LOG_BLOCK_META */
-    bool keep_commit;    /* the meta group: commit.idx */
+    const char *dir;                  /* the group's folder; its parent exists */
+    slice group;                      /* its name, at most RAFT_GROUP_MAX bytes; copied */
+    uint64_t block_size;              /* RAFT_LOG_BLOCK or RAFT_LOG_BLOCK_META */
+    const struct raft_log_keys *keys; /* of an encrypted log (log.h); NULL: none */
+    bool keep_commit;                 /* the meta group: commit.idx */
     struct raft_config raft;
     struct raft_peers boot; /* the members when the folder does not say; size 0: fail without */
     const struct raft_host *host;
