@@ -135,7 +135,9 @@ static int make_folders(struct raft_files *f)
         rc = -ENAMETOOLONG;
     if (rc == 0)
         rc = disk_mkdir(f->disk, path);
-    return rc == -EEXIST ? 0 : rc;
+    if (rc == -EEXIST)
+        return 0;
+    return rc == 0 ? disk_sync_dir(f->disk, f->dir) : rc; /* or a power cut takes it with what is in it */
 }
 
 int raft_files_open(struct raft_files *f, struct disk *disk, const char *dir, slice group, bool *fresh)
@@ -268,6 +270,7 @@ int raft_files_load_vote(struct raft_files *f, struct raft_vote_state *out)
         raft_id vote = 0;
         if (len >= 16)
             memcpy(&vote, bytes + 8, sizeof vote);
+        out->vote_lost = len > 8 && len < 16 && !out->have_promise; /* torn: whoever it was for */
         merge(out, get_u64(bytes), vote);
     } else if (rc == 0 || rc == -ENOENT) {
         out->vote_lost = !out->have_promise;
