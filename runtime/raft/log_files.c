@@ -576,9 +576,11 @@ static int recover(struct file_log *l, bool *damaged)
     return 0;
 }
 
-static int open_dir(struct file_log *l)
+static int open_dir(struct file_log *l, const char *group_dir)
 {
     int rc = disk_mkdir(l->disk, l->dir);
+    if (rc == 0) /* or a power cut takes the folder with all that was synced in it */
+        rc = disk_sync_dir(l->disk, group_dir);
     if (rc != 0 && rc != -EEXIST)
         return rc;
     struct listing w = {l, 0};
@@ -631,7 +633,7 @@ int raft_log_open_files(const struct raft_log_files *config, struct raft_log **o
     l->block_size = config->block_size;
     l->dir = copy_text(config->dir, strlen(config->dir), "/msgs");
     l->group = copy_text((const char *)config->group.ptr, config->group.len, "");
-    int rc = l->dir == NULL || l->group == NULL ? -ENOMEM : open_dir(l);
+    int rc = l->dir == NULL || l->group == NULL ? -ENOMEM : open_dir(l, config->dir);
     if (rc == 0)
         rc = raft_log_keyring_new(config->keys, config->group, &l->keyring);
     if (rc == 0)
