@@ -237,6 +237,11 @@ void clients_stop(struct clients *k)
     k->stopping = true;
 }
 
+void clients_go_on(struct clients *k)
+{
+    k->stopping = false;
+}
+
 bool clients_idle(const struct clients *k)
 {
     for (unsigned i = 0; i < k->o.sessions; i++) {

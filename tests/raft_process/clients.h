@@ -33,6 +33,7 @@ void clients_use(struct clients *k, struct cluster *c);
 int64_t clients_turn(struct clients *k);
 /* No more new records; what is in flight is waited for by turns until it is answered or given up. */
 void clients_stop(struct clients *k);
+void clients_go_on(struct clients *k);
 bool clients_idle(const struct clients *k);
 struct clients_count clients_counted(const struct clients *k);
 /* The node that acknowledged last. */

@@ -6,6 +6,7 @@
 #include "clients.h"
 #include "unit.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <signal.h>
 #include <unistd.h>
@@ -294,6 +295,117 @@ static void nothing_acknowledged_is_lost(void)
     bench_free(&b);
 }
 
+/* ---- damage
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* The first name in a folder of group 0 of a node that ends like that; "" when there is none. */
+static void find_file(unsigned node, const char *sub, const char *end, char path[900])
+{
+    char dir[800];
+    snprintf(dir, sizeof dir, "%s/node000%u/S-R3F-00000000%s", folder, node + 1, sub);
+    path[0] = '\0';
+    DIR *d = opendir(dir);
+    CU_ASSERT_FATAL(d != NULL);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        size_t n = strlen(e->d_name), m = strlen(end);
+        if (e->d_name[0] != '.' && n >= m && strcmp(e->d_name + n - m, end) == 0)
+            snprintf(path, 900, "%s/%.80s", dir, e->d_name);
+    }
+    closedir(d);
+}
+
+static void flip_byte(const char *path, long at)
+{
+    FILE *f = fopen(path, "r+b");
+    CU_ASSERT_FATAL(f != NULL);
+    fseek(f, at, at < 0 ? SEEK_END : SEEK_SET);
+    int c = fgetc(f);
+    CU_ASSERT_FATAL(c != EOF);
+    fseek(f, -1, SEEK_CUR);
+    fputc(c ^ 0x20, f);
+    fclose(f);
+}
+
+enum damage { DAMAGED_ENTRY, DAMAGED_SNAPSHOT, TORN_VOTE, LOST_LOG, DAMAGES };
+
+/* False: there is no such file just now (a snapshot has taken all entries away, or there is none). */
+static bool damage_node(unsigned node, enum damage what)
+{
+    char path[900];
+    find_file(node, what == DAMAGED_SNAPSHOT ? "/snapshots" : "/msgs", "", path);
+    if (path[0] == '\0')
+        return false;
+    switch (what) {
+    case DAMAGED_ENTRY: /* one that was acknowledged: the last block's last bytes */
+        find_file(node, "/msgs", ".blk", path);
+        flip_byte(path, -40);
+        return true;
+    case DAMAGED_SNAPSHOT:
+        find_file(node, "/snapshots", "", path);
+        flip_byte(path, 40);
+        return true;
+    case TORN_VOTE:
+        find_file(node, "", "promise.idx", path);
+        CU_ASSERT_EQUAL(remove(path), 0);
+        find_file(node, "", "tav.idx", path);
+        CU_ASSERT_EQUAL(truncate(path, 12), 0);
+        return true;
+    case LOST_LOG:
+        for (find_file(node, "/msgs", ".blk", path); path[0] != '\0'; find_file(node, "/msgs", ".blk", path))
+            CU_ASSERT_EQUAL(remove(path), 0);
+        return true;
+    case DAMAGES:
+        break;
+    }
+    return false;
+}
+
+/* Whatever a node has lost: it says so, neither votes nor counts for what it may have known, and gets it
+ * again from the others, who go on meanwhile. covers: RF-141 RF-155 RF-156 RF-157 */
+static void a_damaged_node_is_healed_by_its_peers(void)
+{
+    struct cluster_options o = {.groups = 1, .hurry = 10, .snapshot_every = 150};
+    struct clients_options ko = {
+        .sessions = 4, .window = 2, .groups = 1, .bytes = 200, .patience = 2 * SEC, .pause = 5 * MS};
+    struct bench b = bench_new(o, &ko);
+    struct status_answer s[CLUSTER_NODES];
+    CU_ASSERT_FATAL(agree_within(&b, 0, 60 * SEC, s));
+    for (enum damage what = 0; what < DAMAGES;) {
+        uint64_t acked = clients_counted(b.k).acked;
+        while (clients_counted(b.k).acked <
+               acked + 200) /* so that there is a snapshot, and entries behind it */
+            run(&b, now_ns() + 20 * MS);
+        clients_stop(b.k);
+        CU_ASSERT_FATAL(agree_within(&b, 0, 60 * SEC, s)); /* all is acknowledged everywhere */
+        unsigned node = what % 2 == 0 ? clients_leader(b.k) : (clients_leader(b.k) + 1) % CLUSTER_NODES;
+        cluster_kill(b.c, node);
+        size_t said = strlen(cluster_log(b.c, node));
+        bool damaged = damage_node(node, what);
+        clients_go_on(b.k);
+        acked = clients_counted(b.k).acked;
+        while (clients_counted(b.k).acked < acked + 10) /* the others go on */
+            run(&b, now_ns() + 20 * MS);
+        cluster_start(b.c, node);
+        int64_t until = now_ns() + 60 * SEC;
+        while (!cluster_status(b.c, node, 0, SEC, &s[0]) || s[0].forgot || s[0].leader == 0) {
+            CU_ASSERT_FATAL(now_ns() < until && cluster_alive(b.c, node));
+            run(&b, now_ns() + 20 * MS);
+        }
+        if (!damaged)
+            continue;
+        what++;
+        CU_ASSERT(strstr(cluster_log(b.c, node) + said, "forgot") != NULL);
+    }
+    clients_stop(b.k);
+    CU_ASSERT(agree_within(&b, 0, 60 * SEC, s));
+    const char *bad = clients_judge(b.k, b.c);
+    if (bad != NULL)
+        printf("%s\n", bad);
+    CU_ASSERT(bad == NULL);
+    bench_free(&b);
+}
+
 /* ---- many groups
  * --------------------------------------------------------------------------------------------------- */
 
@@ -345,6 +457,7 @@ static void idle_groups_stay_led_beside_a_busy_one(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(idle_groups_stay_led_beside_a_busy_one),
+    UNIT_TEST(a_damaged_node_is_healed_by_its_peers),
     UNIT_TEST(nothing_acknowledged_is_lost),
 };
 UNIT_MAIN("raft_process", tests)

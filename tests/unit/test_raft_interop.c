@@ -415,6 +415,7 @@ static void check_log(struct go_server *g)
             strstr(line, "[WRN]") != NULL || strstr(line, "[ERR]") != NULL || strstr(line, "[FTL]") != NULL;
         bool known = strstr(line, "Waiting for routing to be established") != NULL ||
                      strstr(line, "has not established contact with a meta leader") != NULL ||
+                     strstr(line, "Plaintext passwords") != NULL ||
 
                      strstr(line, "Error trying to connect to route") != NULL;
         if (bad && !known)
