@@ -243,9 +243,19 @@ int journal_open(struct disk *d, const char *dir, uint64_t segment_bytes, struct
     return 0;
 }
 
+/* Folders below the journal's own go without it, so that a directory that was moved, or is spelled otherwise,
+ * still finds its bytes. */
+static slice relative(const struct journal *j, slice path)
+{
+    size_t n = strlen(j->dir);
+    bool below = path.len > n + 1 && memcmp(path.ptr, j->dir, n) == 0 && path.ptr[n] == '/';
+    return below ? slice_from(path, n + 1) : path;
+}
+
 int journal_claims(struct journal *j, slice path, journal_claim_fn fn, void *ctx)
 {
     int rc = 0;
+    path = relative(j, path);
     struct claim *c = claim_from(j, bucket_of(j, path)->first, path);
     for (; rc == 0 && c != NULL; c = claim_from(j, c->next, path))
         rc = fn(ctx, &c->entry);
@@ -254,12 +264,13 @@ int journal_claims(struct journal *j, slice path, journal_claim_fn fn, void *ctx
 
 bool journal_has_claims(struct journal *j, slice path)
 {
+    path = relative(j, path);
     return claim_from(j, bucket_of(j, path)->first, path) != NULL;
 }
 
 int journal_claimed(struct journal *j, slice path)
 {
-    drop_claims(j, path);
+    drop_claims(j, relative(j, path));
     return drop_leftovers(j);
 }
 
@@ -337,15 +348,16 @@ int journal_retire(struct journal *j, uint64_t generation)
 void journal_add(struct journal *j, const struct journal_entry *e)
 {
     struct byte_buf *b = &j->group;
-    size_t from = b->len, size = ENTRY_HEAD + e->path.len + e->bytes.len + STORE_SUM_SIZE;
+    slice path = relative(j, e->path);
+    size_t from = b->len, size = ENTRY_HEAD + path.len + e->bytes.len + STORE_SUM_SIZE;
     buf_u32(b, (uint32_t)size);
-    buf_u16(b, (uint16_t)e->path.len);
+    buf_u16(b, (uint16_t)path.len);
     buf_u16(b, e->is_void ? KIND_VOID : KIND_BYTES);
     buf_u64(b, j->generation);
     buf_u32(b, e->block);
     buf_u32(b, 0);
     buf_u64(b, e->offset);
-    buf_slice(b, e->path);
+    buf_slice(b, path);
     buf_slice(b, e->bytes);
     if (!b->failed)
         buf_u64(b, hash64(&j->key, b->ptr + from, b->len - from));

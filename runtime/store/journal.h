@@ -28,7 +28,7 @@ struct journal;
 struct storage_file;
 
 struct journal_entry {
-    slice path; /* the store's folder */
+    slice path; /* the store's folder; on disk relative to the journal's when it lies below that */
     uint32_t block;
     uint64_t offset;
     slice bytes;
