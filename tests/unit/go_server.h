@@ -168,7 +168,8 @@ static inline void go_stop(struct go_server *g, int sig)
     g->buf = NULL;
 }
 
-/* Send to a subject with an inbox as reply and return the answer as JSON; the caller frees. */
+/* Send to a subject with an inbox as reply and return the answer as JSON (NULL: it is empty); the caller
+ * frees. */
 static inline struct json *go_request(struct go_server *g, const char *subject, slice hdr, slice data)
 {
     char head[1024], inbox[32];
@@ -208,7 +209,7 @@ static inline struct json *go_request(struct go_server *g, const char *subject, 
             go_die(g, "unexpected headers (no responders?)");
         char *body = strndup(g->buf + hlen, len - hlen);
         go_drop(g, len + 2);
-        struct json *answer = json_parse(body);
+        struct json *answer = body[0] == 0 ? NULL : json_parse(body);
         free(body);
         return answer;
     }
