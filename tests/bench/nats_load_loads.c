@@ -33,8 +33,7 @@ static void fill_block(struct link *link, const char *format, unsigned subjects)
         bytes_add(&block, frame, (size_t)n);
         i++;
     } while (block.len < BLOCK || i % subjects != 0);
-    link->block = block.ptr;
-    link->block_len = block.len;
+    link_set_block(link, block.ptr, block.len);
 }
 
 static void free_link(struct link *link)
@@ -107,9 +106,7 @@ static void settle(struct run *run, struct link **publishers, unsigned count)
         }
         struct bytes ping = {0};
         bytes_add_str(&ping, "PING\r\n");
-        link->block = ping.ptr;
-        link->block_len = ping.len;
-        link->block_at = 0;
+        link_set_block(link, ping.ptr, ping.len);
         link->keep_tail = true;
         link->allowed += 6;
     }
@@ -567,8 +564,7 @@ static void play_churn(struct run *run, unsigned churners, unsigned unused)
             links[i]->out_frame = (size_t)n;
             bytes_add(&block, frame, (size_t)n);
         }
-        links[i]->block = block.ptr;
-        links[i]->block_len = block.len;
+        link_set_block(links[i], block.ptr, block.len);
         links[i]->keep_tail = true;
     }
     struct clocked clock = start_clock(run);
