@@ -198,8 +198,8 @@ static inline ssize_t env_pipe_read(struct env_pipe *p, void *buf, size_t len)
 {
     return p->ops->pipe_read(p, buf, len);
 }
-/* [loop] Bytes taken (> 0, maybe fewer than offered; count at most 1024), -EAGAIN when none can be, other
- * -errno. */
+/* [loop, or any while the owner makes sure that nobody else writes or closes] Bytes taken (> 0, maybe fewer
+ * than offered; count at most 1024), -EAGAIN when none can be, other -errno. */
 static inline ssize_t env_pipe_writev(struct env_pipe *p, const struct iovec *iov, int count)
 {
     return p->ops->pipe_writev(p, iov, count);

@@ -1,5 +1,6 @@
 #include "net/conn.h"
 
+#include "net/direct.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ int net_conn_init(struct net_conn *c, struct net_loop *loop, struct env_pipe *pi
     }
     *c = (struct net_conn){.loop = loop, .pipe = pipe, .handler = handler};
     outbox_init(&c->out, loop, max_pending);
+    pthread_mutex_init(&c->writer, NULL);
     c->next = loop->conns;
     if (c->next != NULL)
         c->next->prev = c;
@@ -46,9 +48,18 @@ static void update_want(struct net_conn *c)
     env_pipe_want(c->pipe, want);
 }
 
+/* Others may write to its pipe while nothing is under way. */
+static bool may_be_direct(const struct net_conn *c)
+{
+    return c->started && !c->alone;
+}
+
 void net_conn_start(struct net_conn *c)
 {
     c->started = true;
+    outbox_lock(&c->out);
+    c->out.idle = may_be_direct(c) && c->wq == NULL;
+    outbox_unlock(&c->out);
     update_want(c);
 }
 
@@ -257,6 +268,7 @@ static void begin_tls(struct net_conn *c, struct net_tls_context *ctx, slice fir
 
 void net_conn_tls(struct net_conn *c, struct net_tls_context *ctx, slice first)
 {
+    net_direct_end(c);
     /* What was sent in clear text goes first. */
     flush(c, false);
     if (c->closing)
@@ -369,12 +381,11 @@ static void end_waiting(struct net_conn *c)
 }
 
 /* Write wq until it is empty, the pipe is full, or others must have their turn. false when the pipe is
- * broken. */
-static bool drain(struct net_conn *c)
+ * broken. Another loop may have begun: it wrote `ahead` bytes of this batch, or failed (`n` is then < 0). */
+static bool drain(struct net_conn *c, size_t ahead, ssize_t n)
 {
     size_t total = 0;
-    ssize_t n = 0;
-    while (c->wq != NULL && total < FLUSH_MAX) {
+    while (n >= 0 && c->wq != NULL && total < FLUSH_MAX) {
         n = write_some(c);
         if (n < 0)
             break;
@@ -382,7 +393,7 @@ static bool drain(struct net_conn *c)
         consume_wq(c, (size_t)n);
     }
     if (total > 0)
-        outbox_written(&c->out, total);
+        outbox_written(&c->out, total, c->wq == NULL && may_be_direct(c));
     if (n < 0 && n != -EAGAIN) {
         if (c->closing)
             net_conn_close_now(c, false);
@@ -391,7 +402,7 @@ static bool drain(struct net_conn *c)
         return false;
     }
     if (!net_timer_armed(&c->write_timer)) {
-        c->wrote = total; /* what went at once counts for the batch that will wait */
+        c->wrote = ahead + total; /* what went at once counts for the batch that will wait */
     } else if (total >= c->batch_bytes) {
         end_waiting(c);
         c->wrote = total;
@@ -422,7 +433,11 @@ static void flush(struct net_conn *c, bool listed)
     struct chunk *list = c->out.head;
     uint8_t state = c->out.state;
     bool attention = c->out.attention;
+    size_t ahead = c->out.ahead;
+    int error = c->out.write_error;
     c->out.attention = false;
+    c->out.ahead = 0;
+    c->out.idle = c->out.idle && list == NULL;
     c->out.head = c->out.tail = NULL;
     outbox_unlock(&c->out);
     push_wq(c, list);
@@ -441,7 +456,7 @@ static void flush(struct net_conn *c, bool listed)
     }
     if (c->wq == NULL || (c->tls != NULL && !net_tls_ready(c->tls)))
         return;
-    if (!drain(c) || c->gone)
+    if (!drain(c, ahead, error) || c->gone)
         return;
     if (c->wq != NULL) {
         begin_waiting(c);
@@ -487,6 +502,7 @@ static void release(struct epoch_node *node)
 {
     struct net_conn *c = (struct net_conn *)(void *)((char *)node - offsetof(struct net_conn, dead));
     outbox_free(&c->out);
+    pthread_mutex_destroy(&c->writer);
     c->handler->free(c);
 }
 
@@ -495,6 +511,7 @@ void net_conn_close(struct net_conn *c, int64_t linger_ns)
     if (c->closing)
         return;
     c->closing = true;
+    net_direct_end(c);
     outbox_lock(&c->out);
     bool broken = c->out.state != OUTBOX_OPEN;
     if (!broken)
@@ -521,6 +538,7 @@ void net_conn_close_now(struct net_conn *c, bool reset)
     if (!c->gone) {
         c->gone = c->closing = true;
         struct net_loop *l = c->loop;
+        net_direct_end(c);
         net_disarm(l, &c->write_timer);
         if (c->tls != NULL) {
             net_disarm(l, net_tls_again_timer(c->tls));

@@ -1,8 +1,9 @@
 /* conn.h: one connection: a pipe, its outbox, what has been read and not understood yet, and TLS if it is on.
  *
- * It belongs to one loop; every call here is made on that loop. The layer above embeds it as its first member
- * and is told of bytes and trouble by a handler. Reads land in the loop's buffer; what the handler does not
- * consume waits in a spill buffer that exists only while it is needed, so an idle connection owns no buffers.
+ * It belongs to one loop; every call here is made on that loop. (Small writes may be made by others:
+ * direct.h.) The layer above embeds it as its first member and is told of bytes and trouble by a handler.
+ * Reads land in the loop's buffer; what the handler does not consume waits in a spill buffer that exists only
+ * while it is needed, so an idle connection owns no buffers.
  *
  * Life: net_conn_init (attached, silent) - net_conn_start (reads) - net_conn_close - `closed` - `free` after
  * the epoch in which others may still see it. Trouble of the transport is reported by `down`; the handler
@@ -53,6 +54,7 @@ struct net_conn {
     struct outbox out; /* first: net_conn_of */
     struct net_loop *loop;
     struct env_pipe *pipe;
+    pthread_mutex_t writer; /* held while another loop writes to the pipe: direct.h */
     struct net_tls *tls;
     struct net_tls_context *tls_next; /* TLS begins when what waits has been written */
     const struct net_conn_handler *handler;
@@ -71,6 +73,7 @@ struct net_conn {
     struct net_timer write_timer; /* write deadline, or how long a closing one may linger */
     unsigned parked;              /* > 0: nothing is read or parsed */
     bool started, closing, gone, late;
+    bool alone;   /* no other loop writes any more */
     bool reading; /* inside `bytes`: a resume must not run it again */
 };
 

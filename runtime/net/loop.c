@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include "net/conn.h"
+#include "net/direct.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,12 +62,13 @@ static void hand_over(struct outbox *o)
 void net_touched_flush(struct touched *t, struct net_loop *self)
 {
     struct outbox *o = t->head;
+    int direct = self == NULL ? 0 : DIRECT_TURN; /* who is no loop has no epoch that keeps a connection */
     t->head = NULL;
     while (o != NULL) {
         struct outbox *next = o->next;
         if (o->owner == self)
             net_conn_flush(net_conn_of(o));
-        else
+        else if (direct-- <= 0 || !net_direct_write(net_conn_of(o)))
             hand_over(o);
         o = next;
     }

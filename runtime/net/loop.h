@@ -1,11 +1,12 @@
 /* loop.h: one thread of the network side, and the group of them.
  *
  * A loop owns connections: only it reads, parses, encrypts, writes and closes them. Others reach it in two
- * ways only: by appending to the outbox of one of its connections, or by posting a task to its inbox.
+ * ways only: by appending to the outbox of one of its connections, or by posting a task to its inbox. (One
+ * shortcut: direct.h.)
  *
  * A turn: handlers of readable pipes, timers and wakes run; then the touched outboxes of this turn are
- * flushed (own ones) or handed to their owners; then the loop leaves its epoch and waits. The loop goes
- * online in its epoch at the first handler of a turn.
+ * flushed (own ones, small foreign ones) or handed to their owners; then the loop leaves its epoch and waits.
+ * The loop goes online in its epoch at the first handler of a turn.
  *
  * Causality: after a read that returned bytes and before they are parsed, the loop drains its inbox, so that
  * whatever was posted before a peer could have caused those bytes is seen first. */
@@ -76,7 +77,8 @@ void net_post(struct net_loop *l, struct net_task *task);
 /* [loop] Run what others have posted so far. */
 void net_drain_inbox(struct net_loop *l);
 
-/* [any thread, its own list] Hand touched outboxes to their owners. `self` is the calling loop or NULL. */
+/* [any thread, its own list] Write touched outboxes or hand them to their owners. `self` is the calling loop,
+ * online, or NULL. */
 void net_touched_flush(struct touched *t, struct net_loop *self);
 
 /* [loop] For conn.c: a connection has gone; a stopping loop ends with its last one. */

@@ -161,11 +161,17 @@ struct chunk *outbox_take(struct outbox *o)
     return c;
 }
 
-void outbox_written(struct outbox *o, size_t n)
+void outbox_count_written(struct outbox *o, size_t n)
 {
-    outbox_lock(o);
     o->pending -= n;
     if (o->pending <= o->max_pending / 4 * 3)
         o->stalls = false;
+}
+
+void outbox_written(struct outbox *o, size_t n, bool idle)
+{
+    outbox_lock(o);
+    outbox_count_written(o, n);
+    o->idle = idle;
     outbox_unlock(o);
 }

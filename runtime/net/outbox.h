@@ -2,7 +2,8 @@
  *
  * Any thread may append, under the outbox's short lock (no I/O inside): a delivery is a verdict that the
  * publisher needs at once, and whoever was told of an event (PONG, +OK, 503) may rely on all its messages
- * lying in their outboxes. The loop that owns the connection takes the chunks out and writes them.
+ * lying in their outboxes. The loop that owns the connection takes the chunks out and writes them; of an
+ * outbox that is `idle` another loop may do so instead (direct.h says how).
  *
  * Layout: a list of chunks. A chunk either has its bytes behind it (filled by outbox_put) or points into a
  * body, a counted buffer that many outboxes share. An empty outbox owns no memory.
@@ -36,7 +37,7 @@ struct chunk {
     struct chunk *next;
     struct body *body; /* NULL: the bytes stand in `data` */
     const uint8_t *ptr;
-    uint32_t len, cap; /* cap is 0 for a chunk that points into a body */
+    uint32_t len, cap; /* cap is 0 when nothing can be appended: a body's, or one written in part */
     uint8_t data[];
 };
 
@@ -54,9 +55,12 @@ struct outbox {
     uint64_t msgs, bytes;        /* delivered messages and their sizes; counted by who delivers */
     struct net_loop *owner;
     struct outbox *next; /* in the one list that holds it while `scheduled` */
+    size_t ahead;        /* bytes that another loop wrote of what waits now */
+    int write_error;     /* of another loop's write: -errno, for the owner to report */
     uint8_t state;       /* enum outbox_state */
     bool scheduled;      /* its owner will look at it */
     bool attention;      /* set by who appends: the owner runs its handler's `attention` once */
+    bool idle;           /* all that was taken out is written, and a loop may write without its owner */
     bool stalls;         /* pending passed 3/4 of max_pending and has not fallen below since */
 };
 
@@ -95,8 +99,10 @@ bool outbox_append(struct outbox *o, slice bytes, struct touched *t);
 
 /* [owner] Take all chunks out (lock inside). */
 struct chunk *outbox_take(struct outbox *o);
-/* [owner] n bytes have been written (lock inside). */
-void outbox_written(struct outbox *o, size_t n);
+/* n bytes have been written (lock held). */
+void outbox_count_written(struct outbox *o, size_t n);
+/* [owner] The same, lock inside; `idle`: nothing that was taken out is left. */
+void outbox_written(struct outbox *o, size_t n, bool idle);
 void chunk_free(struct chunk *c);
 
 #endif

@@ -15,8 +15,8 @@
  * resets what it no longer knows when it is back. A wildcard listener on "::" also takes IPv4.
  *
  * Contract checks: the world aborts with a message when a loop, listener or pipe is used on a loop that does
- * not own it, when more than 1024 buffers are written at once, when a loop joins itself, or when a join can
- * never end.
+ * not own it (but any loop of the process may write to a pipe), when more than 1024 buffers are written at
+ * once, when a loop joins itself, or when a join can never end.
  *
  * Single-threaded. Calls of this header come from the test, between runs or inside handlers, unless they say
  * otherwise. Aborts when the machine itself is out of memory. */

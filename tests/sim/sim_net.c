@@ -778,6 +778,15 @@ static void check_owner(const struct sim_pipe *p)
         sim_loop_check(p->loop);
 }
 
+/* Any loop of the process may write. */
+static void check_writer(const struct sim_pipe *p)
+{
+    const struct sim_loop *now = p->conn->world->running;
+    sim_must(!p->closed, "a pipe was used after its close");
+    sim_must(now == NULL || p->loop == NULL || now->env == p->loop->env,
+             "a pipe of another process was written");
+}
+
 int sim_pipe_attach(struct env_pipe *base, struct env_loop *l, const struct env_pipe_handler *h, void *ctx)
 {
     struct sim_pipe *p = pipe_of(base);
@@ -848,7 +857,7 @@ ssize_t sim_pipe_writev(struct env_pipe *base, const struct iovec *iov, int coun
 {
     struct sim_pipe *p = pipe_of(base);
     struct flow *f = outgoing(p);
-    check_owner(p);
+    check_writer(p);
     sim_must(count <= 1024, "more than 1024 buffers in one write");
     if (p->error != 0)
         return p->error;

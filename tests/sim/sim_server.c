@@ -207,12 +207,18 @@ static const struct env_loop_handler client_loop_handler = {
 
 struct sim_server *sim_server_new(uint64_t seed, unsigned loops, const char *config)
 {
+    return sim_server_new_in(seed, loops, config, NULL);
+}
+
+struct sim_server *sim_server_new_in(uint64_t seed, unsigned loops, const char *config,
+                                     const struct sim_options *nature)
+{
     struct sim_server *s = calloc(1, sizeof *s);
     char err[512];
     if (s == NULL)
         die("out of memory");
     s->sched = sched_new(seed);
-    s->world = sim_world_new(s->sched, NULL);
+    s->world = sim_world_new(s->sched, nature);
     s->server_host = sim_host_new(s->world, "10.0.0.1");
     s->client_host = sim_host_new(s->world, "10.0.0.2");
     s->server_env = sim_env_new(s->server_host, NULL);

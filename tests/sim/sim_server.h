@@ -16,6 +16,9 @@ struct sim_client;
 
 /* `config` is the text of a config file; the server listens on any port that it names (4222). */
 struct sim_server *sim_server_new(uint64_t seed, unsigned loops, const char *config);
+/* The same in a world of another nature than the default one. */
+struct sim_server *sim_server_new_in(uint64_t seed, unsigned loops, const char *config,
+                                     const struct sim_options *nature);
 /* Stops server and clients and checks that nothing is left. Returns the digest of the history. */
 uint64_t sim_server_free(struct sim_server *s);
 struct sched *sim_server_sched(struct sim_server *s);

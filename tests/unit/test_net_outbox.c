@@ -47,7 +47,7 @@ static void test_bytes_in_order(void)
     CU_ASSERT_EQUAL(o.pending, n);
     CU_ASSERT_EQUAL(collect(&o, got, sizeof got), n);
     CU_ASSERT_EQUAL(memcmp(got, want, n), 0);
-    outbox_written(&o, n);
+    outbox_written(&o, n, true);
     CU_ASSERT_EQUAL(o.pending, 0);
     CU_ASSERT_PTR_EQUAL(t.head, &o);
     outbox_free(&o);
@@ -61,7 +61,7 @@ static void test_limits(void)
     uint8_t bytes[101] = {0};
     CU_ASSERT(outbox_append(&o, slice_make(bytes, 76), &t));
     CU_ASSERT(o.stalls);
-    outbox_written(&o, 1);
+    outbox_written(&o, 1, true);
     CU_ASSERT_FALSE(o.stalls);
     CU_ASSERT(outbox_append(&o, slice_make(bytes, 25), &t));
     CU_ASSERT_EQUAL(o.state, OUTBOX_OPEN); /* exactly max_pending is allowed */
