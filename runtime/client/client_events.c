@@ -102,15 +102,17 @@ static void on_pub(struct client *c, const struct codec_client_event *ev, slice 
     const struct codec_client_pub *pub = &ev->pub;
     static const char *const verbs[] = {[CODEC_CLIENT_PUB] = "PUB", [CODEC_CLIENT_HPUB] = "HPUB"};
     if (ev->kind != CODEC_CLIENT_HMSG) {
-        client_trace_in(c, verbs[ev->kind], pub->line);
-        if (!client_pub_line(c, pub))
+        if (client_tracing(c))
+            client_trace_in(c, verbs[ev->kind], pub->line);
+        if (!client_pub_line_is_plain(c, pub) && !client_pub_line(c, pub))
             return;
     }
     if (!pub->payload_complete) {
         begin_pending(c, pub, in);
         return;
     }
-    client_trace_payload(c, "<<-", pub->payload, pub->hdr_size);
+    if (client_tracing(c))
+        client_trace_payload(c, "<<-", pub->payload, pub->hdr_size);
     client_publish(c, pub, pub->payload, NULL);
 }
 

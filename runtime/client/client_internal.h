@@ -164,6 +164,10 @@ void client_attention(struct net_conn *conn);
 
 /* client_pub.c */
 /* The checks that need only the line: false when the connection was closed. */
+static inline bool client_pub_line_is_plain(const struct client *c, const struct codec_client_pub *pub)
+{
+    return pub->size <= c->max_payload && !c->pedantic; /* there is nothing to check */
+}
 bool client_pub_line(struct client *c, const struct codec_client_pub *pub);
 /* Publish; payload has CRLF behind it. `body` (may be NULL) is where the payload stands. */
 void client_publish(struct client *c, const struct codec_client_pub *pub, slice payload, struct body *body);
@@ -174,7 +178,11 @@ void client_pong(struct client *c);
 void client_arm_ping(struct client *c, int64_t delay);
 void client_first_ping(struct client *c);
 
-/* client_trace.c */
+/* client_trace.c: each tests by itself whether traces are on; where every message passes, test it before */
+static inline bool client_tracing(const struct client *c)
+{
+    return log_enabled(c->host->log, LOG_TRC);
+}
 void client_trace_connect(struct client *c, slice json);
 void client_trace_in(struct client *c, const char *verb, slice args);
 void client_trace_out(struct client *c, slice line);

@@ -159,7 +159,7 @@ static bool deliver(struct client *from, struct sub *sub, struct message *m)
     if (m->reply.len > 0 && to->perms != NULL && permissions_tracks_replies(to->perms))
         permissions_note_reply(to->perms, &to->replies, m->reply, from->conn.loop->now);
     outbox_unlock(o);
-    if (log_enabled(from->host->log, LOG_TRC))
+    if (client_tracing(from))
         client_trace_delivery(to, sub, m);
     return true;
 }
@@ -185,18 +185,33 @@ static bool deliver_to_group(struct client *from, const struct sublist_group *g,
     return false;
 }
 
-/* To all plain subscriptions and one member of each group; the number of copies. */
-static uint32_t deliver_all(struct client *from, struct message *m)
+/* Who wants the subject; nobody when there is no memory to find out. */
+static const struct sublist_result *match(struct client *from, slice subject)
 {
     struct client_loop *l = client_loop(from);
-    struct sublist_result *r = &l->result;
-    if (sublist_match(from->account->sublist, m->subject, l->scratch, r) < 0)
+    if (sublist_match(from->account->sublist, subject, l->scratch, &l->result) < 0)
         client_log(from, LOG_ERR, "out of memory: a message was not delivered");
+    return &l->result;
+}
+
+/* To all plain subscriptions and one member of each group; the number of copies. */
+static uint32_t deliver_all(struct client *from, const struct sublist_result *r,
+                            const struct codec_client_pub *pub, slice payload, struct body *body)
+{
+    struct message m = {.subject = pub->subject,
+                        .reply = pub->reply,
+                        .size_text = pub->size_text,
+                        .hdr_text = pub->hdr_text,
+                        .payload = payload,
+                        .hdr_size = pub->hdr_size,
+                        .body = body};
     uint32_t n = 0;
     for (uint32_t i = 0; i < r->plain_count; i++)
-        n += deliver(from, r->plain[i], m);
+        n += deliver(from, r->plain[i], &m);
     for (uint32_t i = 0; i < r->group_count; i++)
-        n += deliver_to_group(from, &r->groups[i], m);
+        n += deliver_to_group(from, &r->groups[i], &m);
+    if (m.body != body)
+        body_drop(m.body);
     return n;
 }
 
@@ -213,20 +228,20 @@ static struct sub *own_sub_for(struct client *c, slice subject)
     return NULL;
 }
 
-static void send_no_responders(struct client *c, const struct message *m)
+static void send_no_responders(struct client *c, slice subject, slice reply)
 {
     static const char status[] = "NATS/1.0 503\r\nNats-Subject: ";
-    struct sub *sub = own_sub_for(c, m->reply);
+    struct sub *sub = own_sub_for(c, reply);
     if (sub == NULL)
         return;
-    size_t size = sizeof status - 1 + m->subject.len + 4;
+    size_t size = sizeof status - 1 + subject.len + 4;
     slice sid = sub_sid(sub);
     struct outbox *o = &c->conn.out;
     outbox_lock(o);
-    uint8_t *at = o->state != OUTBOX_OPEN ? NULL : outbox_room(o, 40 + m->reply.len + sid.len + size);
+    uint8_t *at = o->state != OUTBOX_OPEN ? NULL : outbox_room(o, 40 + reply.len + sid.len + size);
     if (at != NULL) {
         uint8_t *p = put(at, SLICE_LIT("HMSG "));
-        p = put(p, m->reply);
+        p = put(p, reply);
         *p++ = ' ';
         p = put(p, sid);
         *p++ = ' ';
@@ -235,7 +250,7 @@ static void send_no_responders(struct client *c, const struct message *m)
         p = put_number(p, (uint32_t)size);
         p = put(p, SLICE_LIT("\r\n"));
         p = put(p, slice_make(status, sizeof status - 1));
-        p = put(p, m->subject);
+        p = put(p, subject);
         p = put(p, SLICE_LIT("\r\n\r\n\r\n"));
         outbox_put(o, (size_t)(p - at), &c->conn.loop->touched);
     }
@@ -301,19 +316,15 @@ void client_publish(struct client *c, const struct codec_client_pub *pub, slice 
         refuse_reply(c, pub->reply);
         return;
     }
-    client_ok(c);
-    struct message m = {.subject = pub->subject,
-                        .reply = pub->reply,
-                        .size_text = pub->size_text,
-                        .hdr_text = pub->hdr_text,
-                        .payload = payload,
-                        .hdr_size = pub->hdr_size,
-                        .body = body};
-    uint32_t copies = deliver_all(c, &m);
-    if (m.body != body)
-        body_drop(m.body);
-    counter_add(&n->out_msgs, copies);
-    counter_add(&n->out_bytes, copies * payload.len);
-    if (copies == 0 && c->no_responders && pub->has_reply)
-        send_no_responders(c, &m);
+    if (c->verbose)
+        client_ok(c);
+    const struct sublist_result *r = match(c, pub->subject);
+    uint32_t copies = 0;
+    if (r->plain_count + r->group_count > 0) {
+        copies = deliver_all(c, r, pub, payload, body);
+        counter_add(&n->out_msgs, copies);
+        counter_add(&n->out_bytes, copies * payload.len);
+    }
+    if (copies == 0 && pub->has_reply && c->no_responders)
+        send_no_responders(c, pub->subject, pub->reply);
 }

@@ -5,14 +5,9 @@
 
 /* Lines of section 27.5. All of these are called only while TRC is on, or test it first. */
 
-static bool is_on(const struct client *c)
-{
-    return log_enabled(c->host->log, LOG_TRC);
-}
-
 void client_trace_in(struct client *c, const char *verb, slice args)
 {
-    if (!is_on(c))
+    if (!client_tracing(c))
         return;
     log_trc(c->host->log, "%s - <<- [%s%s%.*s]", c->label, verb, args.len > 0 ? " " : "", LOG_SLICE(args));
 }
@@ -37,7 +32,7 @@ void client_trace_out(struct client *c, slice line)
 /* "MSG_PAYLOAD: [\"...\"]", the header part alone with trace_headers, cut at max_traced_msg_len. */
 void client_trace_payload(struct client *c, const char *direction, slice payload, uint32_t hdr_size)
 {
-    if (!is_on(c) || payload.len == 0)
+    if (!client_tracing(c) || payload.len == 0)
         return;
     const struct client_settings *s = client_settings(c->host);
     if (s->trace_headers) {
@@ -106,7 +101,7 @@ static void redact(struct codec_out *out, slice json)
 
 void client_trace_connect(struct client *c, slice json)
 {
-    if (!is_on(c))
+    if (!client_tracing(c))
         return;
     size_t room = json.len * 2 + 256; /* a secret of no bytes grows by ten, and needs six for its key */
     uint8_t *text = malloc(room);

@@ -458,12 +458,34 @@ static void count_match(struct sublist_cell *c, bool hit, uint64_t fanout)
         atomic_store_explicit(&c->fanout_max, fanout, memory_order_relaxed);
 }
 
-int sublist_match(struct sublist *sl, slice subject, struct sublist_scratch *sc, struct sublist_result *res)
+/* ---- a result that is asked for again ---- */
+
+static inline bool made_for(const struct sublist_result *res, const struct sublist *sl, slice subject)
+{
+    return res->made_id == sl->id && res->made_len == subject.len &&
+           res->made_changes == atomic_load(&sl->changes) &&
+           memcmp(res->made_subject, subject.ptr, subject.len) == 0;
+}
+
+/* `changes` was read before the match. */
+static void remember(struct sublist_result *res, const struct sublist *sl, slice subject, uint64_t changes)
+{
+    if (subject.len > SUBLIST_REMEMBERED_MAX || subject.len == 0)
+        return;
+    res->made_id = sl->id;
+    res->made_changes = changes;
+    res->made_len = (uint32_t)subject.len;
+    memcpy(res->made_subject, subject.ptr, subject.len);
+}
+
+static __attribute__((noinline)) int match_anew(struct sublist *sl, slice subject, struct sublist_scratch *sc,
+                                                struct sublist_result *res)
 {
     struct dirhash_pos pos;
-    assert(sc->slot < sl->slots);
+    uint64_t changes = atomic_load(&sl->changes);
     uint64_t hash = sublist_hash(sl, subject);
     int hit = 1;
+    res->made_id = 0;
     res->plain_count = 0;
     res->group_count = 0;
     sc->word_count = 0;
@@ -475,7 +497,18 @@ int sublist_match(struct sublist *sl, slice subject, struct sublist_scratch *sc,
         res->group_count = 0;
         return -ENOMEM;
     }
+    if (hit == 1) /* else the cache must see it again */
+        remember(res, sl, subject, changes);
     count_match(&sl->cells[sc->slot], hit == 1, (uint64_t)res->plain_count + res->group_count);
+    return 0;
+}
+
+int sublist_match(struct sublist *sl, slice subject, struct sublist_scratch *sc, struct sublist_result *res)
+{
+    assert(sc->slot < sl->slots);
+    if (!made_for(res, sl, subject))
+        return match_anew(sl, subject, sc, res);
+    count_match(&sl->cells[sc->slot], true, (uint64_t)res->plain_count + res->group_count);
     return 0;
 }
 

@@ -112,9 +112,14 @@ static void pattern_changed(struct sublist *sl, slice pattern)
     atomic_fetch_add_explicit(gen, 1, memory_order_release);
 }
 
-/* Tells hook and watches; counts. */
+/* Tells hook and watches; counts. Results that were made before are void from here on: after the change, so
+ * that who sees the number sees the change, and before the lock is released. What was retired in the change
+ * is freed by a later epoch_collect of this thread, so a reader that is online and sees the old number may
+ * still use what he has. (Sequentially consistent, as the epochs are: the number must not be read before the
+ * reader is online.) */
 static void tell(struct sublist *sl, const struct sub *s, const struct word_change *change, bool came)
 {
+    atomic_fetch_add(&sl->changes, 1);
     add_relaxed(&sl->count, came ? 1 : UINT64_MAX);
     *(came ? &sl->inserts : &sl->removes) += 1;
     bool edge =

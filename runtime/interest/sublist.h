@@ -14,6 +14,8 @@
  * in a cache of the loop's scratch; an entry is good as long as no *pattern* under the same first token has
  * come or gone: neither the churn of literal inboxes nor members that join and leave a known pattern
  * invalidate it. Subjects are cached when seen for the second time, so one-shot subjects push out nothing.
+ * A result remembers what it was made for: the next match of the same subject, while no subscription at all
+ * has come or gone, is a comparison (a publisher's next message often has the subject of the last one).
  *
  * The rules are those of docs/spec/client-protocol.md, section 11. */
 #ifndef INTEREST_SUBLIST_H
@@ -26,7 +28,9 @@ enum {
     SUBLIST_SLOTS_MAX = 256,      /* loops and other readers with a scratch */
     SUBLIST_BATCH = 256,          /* removals under one hold of the lock */
     SUBLIST_CACHE_ENTRIES = 1024, /* cached subjects of one scratch, for all accounts together */
-    SUB_LEN_MAX = 1 << 24,        /* bytes of a subject, queue name or sid */
+    SUBLIST_REMEMBERED_MAX =
+        124,               /* bytes of a subject that a result remembers; longer ones are matched anew */
+    SUB_LEN_MAX = 1 << 24, /* bytes of a subject, queue name or sid */
     SUB_WEIGHT_MAX = 65535,
 };
 
@@ -154,6 +158,10 @@ struct sublist_result {
     struct sublist_group *groups;
     uint32_t plain_cap, group_cap, member_cap; /* private */
     struct sub **members;                      /* private */
+    uint64_t made_id;                          /* private: sublist, state and subject it was made for; */
+    uint64_t made_changes;                     /* id 0: made for none */
+    uint32_t made_len;
+    uint8_t made_subject[SUBLIST_REMEMBERED_MAX];
 };
 
 void sublist_result_free(struct sublist_result *res);
@@ -170,8 +178,8 @@ uint64_t sublist_scratch_cached(const struct sublist_scratch *sc);
 /* [the scratch's loop, online] Everything that matches `subject`, whose tokens are taken literally (`foo.*`
  * published is matched by the pattern `foo.*`, not by `foo.bar`). A subject with an empty token matches
  * nothing. Subs with the same queue name on different patterns form one group. No order is promised. The
- * subs may be used until epoch_leave, the arrays until the next match into the same result. 0 or -ENOMEM
- * (the result is then empty). */
+ * subs may be used until epoch_leave, the arrays until the next match into the same result; neither the
+ * arrays nor the counts may be changed. 0 or -ENOMEM (the result is then empty). */
 int sublist_match(struct sublist *sl, slice subject, struct sublist_scratch *sc, struct sublist_result *res);
 
 /* [a scratch's loop, online] Is there a subscription, not closed, that matches? */

@@ -41,6 +41,7 @@ struct sublist {
      * matching patterns is good while both numbers are those read before it was made. */
     _Atomic uint64_t stripe_gen[SUBLIST_STRIPES];
     _Atomic uint64_t any_gen;
+    _Atomic uint64_t changes; /* subscriptions that have come or gone; see sublist.c, tell() */
 
     alignas(64) pthread_mutex_t lock; /* all changes, and what stands below */
     sublist_edge_fn edge;

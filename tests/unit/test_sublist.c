@@ -467,6 +467,52 @@ static void test_cache_validity(void)
     teardown(&f);
 }
 
+/* A result that is asked for again is the same until anything changes, in this sublist or in another one. */
+static void test_result_remembered(void)
+{
+    char lengthy[SUBLIST_REMEMBERED_MAX + 3];
+    struct fixture f;
+    setup(&f, 3);
+    struct sublist_options opt = {.id = 2, .seed = 4, .slots = 1};
+    struct sublist *second = sublist_new(&opt);
+    struct sub *s = add(&f, "a.b", ""), *q = add(&f, "a.b", "q");
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(plain(&f, "a.b"), 1);
+        CU_ASSERT_PTR_EQUAL(f.res.plain[0], s);
+        CU_ASSERT_EQUAL(f.res.group_count, 1);
+        CU_ASSERT_PTR_EQUAL(f.res.groups[0].members[0], q);
+        turn(&f);
+    }
+    CU_ASSERT_EQUAL(plain(&f, "a.c"), 0); /* as long, another one */
+    CU_ASSERT_EQUAL(sublist_match(second, SLICE_LIT("a.b"), f.sc, &f.res), 0);
+    CU_ASSERT_EQUAL(f.res.plain_count + f.res.group_count, 0);
+    CU_ASSERT_EQUAL(plain(&f, "a.b"), 1);
+    sublist_remove(f.sl, &f.r, s);
+    turn(&f); /* its memory is gone */
+    CU_ASSERT_EQUAL(plain(&f, "a.b"), 0);
+    add(&f, "a.>", "");
+    CU_ASSERT_EQUAL(plain(&f, "a.b"), 1);
+    sublist_remove(f.sl, &f.r, q);
+    turn(&f);
+    CU_ASSERT_EQUAL(plain(&f, "a.b"), 1);
+    CU_ASSERT_EQUAL(f.res.group_count, 0);
+    for (int n = SUBLIST_REMEMBERED_MAX - 1; n <= SUBLIST_REMEMBERED_MAX + 1; n++) {
+        memset(lengthy, 'x', sizeof lengthy);
+        lengthy[n] = '\0';
+        CU_ASSERT_EQUAL(plain(&f, lengthy), 0);
+        add(&f, lengthy, "");
+        CU_ASSERT_EQUAL(plain(&f, lengthy), 1);
+        CU_ASSERT_EQUAL(plain(&f, lengthy), 1);
+        lengthy[n - 1] = 'y';
+        CU_ASSERT_EQUAL(plain(&f, lengthy), 0);
+    }
+    struct sublist_stats st;
+    sublist_stats(f.sl, &st);
+    CU_ASSERT_EQUAL(st.matches, 3 + 1 + 1 + 3 + 3 * 4);
+    sublist_free(second);
+    teardown(&f);
+}
+
 static void test_cache_bounded(void)
 {
     struct fixture f;
@@ -835,6 +881,7 @@ static const struct unit_test tests[] = {UNIT_TEST(test_rules),
                                          UNIT_TEST(test_growth),
                                          UNIT_TEST(test_wide),
                                          UNIT_TEST(test_cache_validity),
+                                         UNIT_TEST(test_result_remembered),
                                          UNIT_TEST(test_cache_bounded),
                                          UNIT_TEST(test_cache_accounts),
                                          UNIT_TEST(test_cache_one_shot),
