@@ -24,12 +24,37 @@ static inline bool codec_line_is_new(const struct codec_line *ln)
 }
 
 /* 1 to 9 decimal digits, nothing else. */
-bool codec_line_number(slice text, uint32_t *value);
+static inline bool codec_line_number(slice text, uint32_t *value)
+{
+    if (text.len == 0 || text.len > 9)
+        return false;
+    uint32_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint32_t digit = (uint32_t)text.ptr[i] - '0';
+        if (digit > 9)
+            return false;
+        n = n * 10 + digit;
+    }
+    *value = n;
+    return true;
+}
+
+/* A CR among n bytes from `at` on. */
+static inline bool codec_line_has_cr(slice in, size_t at, size_t n)
+{
+    return n > 0 && memchr(in.ptr + at, '\r', n) != NULL;
+}
 
 /* The argument text of a complete line: from the first argument to the LF. If a CR stands anywhere behind the
  * first byte, the last byte does not belong to it (nearly always it is that CR; the server drops a byte in
  * any case). */
-slice codec_line_text(const struct codec_line *ln, slice in);
+static inline slice codec_line_text(const struct codec_line *ln, slice in)
+{
+    size_t at = ln->tok[0].at, end = ln->pos - 1;
+    if (end > at + 1 && (in.ptr[end - 1] == '\r' || (ln->odd && codec_line_has_cr(in, at + 1, end - at - 1))))
+        end--;
+    return slice_make(in.ptr + at, end - at);
+}
 
 /* The argument text, which reaches to `end` (the end of the input, or the LF), is longer than the limit,
  * whatever follows. *breach is the offset from the first byte of the message of the byte that is too much; it
