@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #define LOOPS_MAX   16
-#define HEAP_KEPT   (8 << 20) /* bytes of a heap's top that stay with it */
-#define HEAP_STEP   (1 << 20) /* bytes by which it grows */
+#define HEAP_KEPT   (8 << 20)  /* bytes of a heap's top that stay with it */
+#define HEAP_STEP   (1 << 20)  /* bytes by which it grows */
 #define SIGNAL_DONE (SIGRTMIN) /* the server has ended by itself */
 
 struct program {
@@ -79,8 +79,8 @@ static int complain(slice text)
 
 /* Outboxes take chunks and give them back in every turn. By default glibc returns the top of a heap to the
  * kernel at once, and each turn would pay for page faults and TLB shootdowns: under a fan-out of 1 to 8 that
- * was three quarters of the CPU time. So each heap may keep some MiB; what is larger than any payload usual on
- * the wire is still mapped and unmapped by itself. */
+ * was three quarters of the CPU time. So each heap may keep some MiB; what is larger than any payload usual
+ * on the wire is still mapped and unmapped by itself. */
 static void keep_heaps(void)
 {
     mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);

@@ -78,9 +78,8 @@ static void put_frame(struct client *to, struct sub *sub, struct message *m, str
     struct outbox *o = &to->conn.out;
     bool hmsg = m->hdr_size > 0 && to->headers, shared = shares(m);
     slice sid = sub_sid(sub);
-    slice content = slice_make(m->payload.ptr, m->payload.len + 2);
-    if (!hmsg)
-        content = slice_from(content, m->hdr_size);
+    uint32_t skipped = hmsg ? 0 : m->hdr_size; /* at most payload.len */
+    slice content = slice_make(m->payload.ptr + skipped, m->payload.len + 2 - skipped);
     uint8_t *at = outbox_room(o, line_room(m, sid) + (shared ? 0 : content.len));
     if (at == NULL) {
         outbox_touch(o, t);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define RBUF_SIZE (2 * NET_READ_SIZE)
+#define RBUF_SIZE ((size_t)2 * NET_READ_SIZE)
 
 void net_enter(struct net_loop *l)
 {

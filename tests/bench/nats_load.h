@@ -24,7 +24,7 @@ struct link {
     int fd;
     SSL *ssl;             /* NULL: plain */
     const uint8_t *block; /* frames that are sent over and over; NULL: sends nothing by itself */
-    int block_fd; /* the same in a file; 0: none */
+    int block_fd;         /* the same in a file; 0: none */
     size_t block_len, block_at;
     uint64_t allowed; /* bytes that may be sent in all */
     uint64_t sent, received;
