@@ -1,13 +1,6 @@
 /* The election timer fires: becoming candidate, asking for votes, counting them. */
 #include "raft/raft_i.h"
 
-/* While a group boots a server may count and be counted before it is known. */
-static bool booting(const struct raft *r)
-{
-    const struct raft_membership *now = raft_members_now(&r->members);
-    return now->count < now->size || r->boot_size > now->count;
-}
-
 static bool may_campaign(struct raft *r)
 {
     /* Who has not processed what is committed could lead with a state that is behind. */
@@ -15,10 +8,15 @@ static bool may_campaign(struct raft *r)
         raft_election_in(r, RAFT_ELECTION_MIN / 4);
         return false;
     }
-    bool outsider = !raft_is_member(r, r->cfg.id) && (r->cfg.managed || !booting(r));
-    /* Who is being added waits for that to be settled. In a group that boots it may be the one whose log is
-     * needed: a leader of such a group adds itself. */
-    if ((r->cfg.managed && raft_own_change_pending(r)) || outsider) {
+    /* Who is being added or removed waits for that to be settled. In a group that boots it may be the one whose
+     * log is needed: a leader of such a group adds itself. And who is being removed may hold the only copy of
+     * that entry left, so that nobody behind it gets its vote: hearing of no leader, it leads until it has
+     * removed itself. */
+    bool member = raft_is_member(r, r->cfg.id);
+    bool pending = r->cfg.managed && raft_own_change_pending(r);
+    bool outsider = !member && (r->cfg.managed || raft_boot(r) == 0);
+    bool needed = pending && !member && r->leader == 0;
+    if ((pending || outsider) && !needed) {
         r->leader = 0;
         raft_election_in(r, RAFT_ELECTION_MIN);
         return false;
@@ -79,11 +77,8 @@ void raft_request_votes(struct raft *r)
             .term = r->term, .last_term = end.term, .last_index = end.index, .candidate = r->cfg.id}};
     raft_send_when_durable(r, RAFT_AT(RAFT_TO_VOTE), r->vote_inbox, &msg, r->term, 0);
     if (!r->own_vote) {
-        if (RAFT_BUG(RAFT_BUG_VOTE_BEFORE_SYNC))
-            r->own_vote = true;
-        else
-            raft_hold(
-                r, &(struct raft_held){.type = RAFT_HELD_OWN_VOTE, .op = raft_disk_op(r), .term = r->term});
+        raft_hold(r,
+                  &(struct raft_held){.type = RAFT_HELD_OWN_VOTE, .op = raft_disk_op(r), .term = r->term});
         if (r->preferred) {
             r->resend_every = RAFT_CAMPAIGN_MIN;
             r->resend_vote_at = r->now + r->resend_every;
@@ -131,17 +126,14 @@ static struct tally tally(const struct raft *r)
     return t;
 }
 
-/* A group that boots expects so many servers and knows some of them. Its first leader needs all of them.
- * Later ones need a majority of the known and of all; who is not known and has nothing may be anybody. */
+/* A group that boots expects so many servers and knows some of them. A majority of the known and of all wins;
+ * so do all together, whatever some of them have forgotten (its first leader is elected like that). */
 static bool wins_booting(const struct raft *r, const struct tally *t)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
-    uint32_t size = r->boot_size > now->size ? r->boot_size : now->size;
-    if (r->log.last == 0)
-        return t->members + t->strangers + t->empty_members + t->empty_strangers >= size;
     uint32_t normal = t->members + t->strangers, known = t->members + t->empty_members;
-    return (t->members >= now->count / 2 + 1 && normal >= size / 2 + 1) ||
-           (known >= now->count && known + t->strangers >= size);
+    return (t->members >= now->count / 2 + 1 && normal >= now->boot / 2 + 1) ||
+           (known >= now->count && known + t->strangers + t->empty_strangers >= now->boot);
 }
 
 /* "If votes received from majority of servers: become leader." Votes of members that may have forgotten
@@ -152,7 +144,7 @@ void raft_count_votes(struct raft *r)
         return;
     struct tally t = tally(r);
     bool won =
-        booting(r) && r->rescue_until == RAFT_NEVER
+        raft_boot(r) > 0
             ? wins_booting(r, &t)
             : t.members >= r->quorum || t.members + t.empty_members >= raft_members_now(&r->members)->size;
     if (won)

@@ -85,8 +85,6 @@ enum raft_rc raft_remove_peer(struct raft *r, raft_id id)
     if (raft_members_now(&r->members)->count <= 1)
         return RAFT_LAST_PEER;
     append_change(r, RAFT_REMOVE_PEER, id);
-    if (r->boot_size > 0)
-        r->boot_size--;
     raft_heartbeat(r);
     return RAFT_OK;
 }
@@ -194,7 +192,6 @@ enum raft_rc raft_rescue(struct raft *r, uint64_t quorum)
     }
     r->rescue_until = r->now + RAFT_RESCUE_LASTS;
     r->quorum = (uint32_t)quorum;
-    r->boot_size = 0;
     raft_note(r, RAFT_NOTE_RESCUE)->index = quorum;
     raft_campaign_soon(r);
     return RAFT_OK;
@@ -219,14 +216,14 @@ enum raft_rc raft_boot_size(struct raft *r, uint64_t size)
         return RAFT_BAD_QUORUM;
     if (r->role == RAFT_LEADER && raft_change_in_progress(r))
         return RAFT_CHANGE_IN_PROGRESS;
-    struct raft_peers peers = {
-        .size = (uint32_t)size, .count = now->count, .extension = now->extension, .ids = r->ids};
-    memcpy(r->ids, now->ids, now->count * sizeof *r->ids);
-    r->boot_size = size > now->count ? (uint32_t)size : 0;
-    if (r->role != RAFT_LEADER) {
-        force_members(r, &peers);
+    if (r->role == RAFT_LEADER) {
+        raft_append_peer_state(r, (uint32_t)size);
         return RAFT_OK;
     }
-    raft_append_peer_state(r);
+    struct raft_peers peers = raft_membership_peers(now);
+    peers.size = (uint32_t)size;
+    memcpy(r->ids, now->ids, now->count * sizeof *r->ids);
+    peers.ids = r->ids;
+    force_members(r, &peers);
     return RAFT_OK;
 }

@@ -55,7 +55,7 @@ static void vote_known(struct raft *r)
 static void weigh(struct raft *r)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
-    uint32_t others = 0, size = r->boot_size > now->size ? r->boot_size : now->size;
+    uint32_t others = 0, size = raft_membership_whole(now).size;
     for (size_t i = 0; i < r->peer_count; i++) {
         if (raft_is_member(r, r->peers[i].id) && !r->peers[i].answered)
             return;

@@ -58,16 +58,15 @@ uint64_t raft_append_own(struct raft *r, const struct raft_entry *entries, size_
 
 /* "Upon election: send initial empty AppendEntries RPCs": here an entry that says who the members are, and
  * which carries older entries with it when it commits. */
-void raft_append_peer_state(struct raft *r)
+void raft_append_peer_state(struct raft *r, uint32_t size)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
     uint32_t count = now->count;
     memcpy(r->ids, now->ids, count * sizeof *r->ids);
     if (!r->cfg.managed && !raft_is_member(r, r->cfg.id))
         r->ids[count++] = r->cfg.id;
-    uint32_t size = now->size > count ? now->size : count;
     struct codec_raft_event e = {.kind = CODEC_RAFT_PEER_STATE,
-                                 .peer_state = {.cluster_size = r->boot_size > size ? r->boot_size : size,
+                                 .peer_state = {.cluster_size = size > count ? size : count,
                                                 .peer_count = count,
                                                 .peers = slice_make(r->ids, count * sizeof *r->ids),
                                                 .has_extension = true,
@@ -158,9 +157,10 @@ void raft_try_commit(struct raft *r)
     /* While a group boots its size is that of servers, few of which are known: then a majority of the known
      * ones must agree, and one of all that are expected. */
     uint32_t known = raft_members_now(&r->members)->count;
-    uint64_t n = agreed(r, r->boot_size > 0 ? known / 2 + 1 : r->quorum, true);
-    if (r->boot_size > 0) {
-        uint64_t all = agreed(r, r->boot_size / 2 + 1, false);
+    uint32_t boot = raft_boot(r);
+    uint64_t n = agreed(r, boot > 0 ? known / 2 + 1 : r->quorum, true);
+    if (boot > 0) {
+        uint64_t all = agreed(r, boot / 2 + 1, false);
         n = all < n ? all : n;
     }
     if (n <= r->commit)
@@ -177,7 +177,7 @@ bool raft_has_quorum(const struct raft *r, int64_t within)
     uint32_t n = raft_is_member(r, r->cfg.id);
     for (size_t i = 0; i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peers[i];
-        bool counts = raft_is_member(r, p->id) || r->boot_size > 0;
+        bool counts = raft_is_member(r, p->id) || raft_boot(r) > 0;
         n += counts && p->heard > 0 && r->now - p->heard <= within;
     }
     return n >= r->quorum;

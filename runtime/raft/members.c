@@ -54,6 +54,14 @@ struct raft_peers raft_membership_peers(const struct raft_membership *s)
     return (struct raft_peers){.size = s->size, .count = s->count, .extension = s->extension, .ids = s->ids};
 }
 
+struct raft_peers raft_membership_whole(const struct raft_membership *s)
+{
+    struct raft_peers peers = raft_membership_peers(s);
+    if (s->boot > peers.size)
+        peers.size = s->boot;
+    return peers;
+}
+
 /* The spare ids become those of a new membership behind the others. */
 static struct raft_membership *push(struct raft_members *m, uint64_t index, bool change)
 {
@@ -75,6 +83,7 @@ void raft_members_push(struct raft_members *m, uint64_t index, const struct raft
         if (peers->ids[i] != 0 && !raft_membership_has(s, peers->ids[i]))
             s->ids[s->count++] = peers->ids[i];
     }
+    s->boot = s->size > s->count ? s->size : 0;
 }
 
 bool raft_members_push_add(struct raft_members *m, uint64_t index, raft_id id)
@@ -89,6 +98,7 @@ bool raft_members_push_add(struct raft_members *m, uint64_t index, raft_id id)
     s->ids[now->count] = id;
     s->count = now->count + 1;
     s->size = s->count;
+    s->boot = now->boot > s->count ? now->boot : 0;
     s->extension = now->extension;
     return true;
 }
@@ -106,6 +116,7 @@ bool raft_members_push_remove(struct raft_members *m, uint64_t index, raft_id id
             s->ids[s->count++] = now->ids[i];
     }
     s->size = s->count;
+    s->boot = now->boot > s->count + 1 ? now->boot - 1 : 0;
     s->extension = now->extension;
     return true;
 }

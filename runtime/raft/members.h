@@ -14,6 +14,7 @@ struct raft_membership {
     uint16_t extension;
     uint32_t size;
     uint32_t count;
+    uint32_t boot; /* > 0: a group that boots expects so many, and knows fewer */
     raft_id *ids;
 };
 
@@ -36,9 +37,12 @@ static inline const struct raft_membership *raft_members_now(const struct raft_m
 const struct raft_membership *raft_members_at(const struct raft_members *m, uint64_t index);
 bool raft_membership_has(const struct raft_membership *s, raft_id id);
 struct raft_peers raft_membership_peers(const struct raft_membership *s);
+/* The same for who has to begin with it: its size is that of what is expected. */
+struct raft_peers raft_membership_whole(const struct raft_membership *s);
 
 /* A new membership by the entry at `index`, from a peer state, or the one in effect with an id more or less;
- * room was reserved. Its size is that of the peer state, or becomes its count. False (and nothing is pushed)
+ * room was reserved. Its size is that of the peer state, or becomes its count; a group that boots goes on
+ * expecting what it did until so many are known, or a peer state says that it is complete. False (and nothing is pushed)
  * when it would equal the one in effect by `add`/`remove` of a (non-)member. */
 void raft_members_push(struct raft_members *m, uint64_t index, const struct raft_peers *peers);
 bool raft_members_push_add(struct raft_members *m, uint64_t index, raft_id id);

@@ -275,7 +275,7 @@ void raft_out_end(struct raft *r, struct raft_update *u)
         }
         if (r->peers_dirty) {
             struct raft_effect *f = raft_emit_disk(r, RAFT_DO_SAVE_PEERS);
-            f->peers = raft_membership_peers(raft_members_now(&r->members));
+            f->peers = raft_membership_whole(raft_members_now(&r->members));
             r->peers_dirty = false;
         }
         /* The second case: an op was given out for a promise that is not due any more. */

@@ -66,10 +66,6 @@ void raft_members_changed(struct raft *r)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
     uint32_t before = r->quorum;
-    if (now->size > now->count && now->size > r->boot_size)
-        r->boot_size = now->size;
-    if (now->count >= r->boot_size)
-        r->boot_size = 0;
     set_quorum(r);
     if (r->quorum > before)
         r->grown_at = r->now;

@@ -109,7 +109,6 @@ struct raft {
     bool snapshot_bad;     /* our snapshot could not be read */
 
     struct raft_members members;
-    uint32_t boot_size; /* > 0: until so many are known, quorums are of so many servers */
     uint32_t quorum;
     uint32_t natural_quorum;
     int64_t rescue_until;
@@ -194,6 +193,11 @@ static inline bool raft_is_member(const struct raft *r, raft_id id)
 {
     return raft_membership_has(raft_members_now(&r->members), id);
 }
+/* > 0: the group boots, and quorums are of so many servers. A rescue is a human's word against that. */
+static inline uint32_t raft_boot(const struct raft *r)
+{
+    return r->rescue_until != RAFT_NEVER ? 0 : raft_members_now(&r->members)->boot;
+}
 struct raft_peer *raft_peer_of(struct raft *r, raft_id id);    /* NULL: not tracked */
 struct raft_peer *raft_peer_track(struct raft *r, raft_id id); /* NULL: no room */
 void raft_members_changed(struct raft *r);                     /* quorum, tracked peers, peers.idx */
@@ -251,7 +255,7 @@ enum raft_rc raft_propose(struct raft *r, uint64_t term, const struct raft_entry
                           uint64_t *index);
 size_t raft_batches(const struct raft_entry *entries, size_t count);
 uint64_t raft_append_own(struct raft *r, const struct raft_entry *entries, size_t count);
-void raft_append_peer_state(struct raft *r);
+void raft_append_peer_state(struct raft *r, uint32_t size);
 void raft_heartbeat(struct raft *r);
 void raft_try_commit(struct raft *r);
 bool raft_has_quorum(const struct raft *r, int64_t within);

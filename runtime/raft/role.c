@@ -111,7 +111,12 @@ void raft_become_leader(struct raft *r)
     raft_doubt_matched(r);
     raft_subscribe(r, RAFT_AT(RAFT_TO_PROPOSE), true);
     raft_subscribe(r, RAFT_AT(RAFT_TO_REMOVE), true);
-    raft_append_peer_state(r);
+    if (RAFT_BUG(RAFT_BUG_COMMIT_OLD_TERM) && r->log.last > r->commit) {
+        r->noop = r->log.last;
+        raft_heartbeat(r);
+        return;
+    }
+    raft_append_peer_state(r, raft_membership_whole(raft_members_now(&r->members)).size);
     r->noop = r->log.last;
 }
 

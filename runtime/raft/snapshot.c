@@ -51,9 +51,7 @@ enum raft_rc raft_snapshot_head(const struct raft *r, bool force, uint64_t *term
         return RAFT_SNAPSHOT_BUSY;
     *term = raft_map_term(&r->log, r->applied);
     *index = r->applied;
-    *peers = raft_membership_peers(raft_members_at(&r->members, r->applied));
-    if (r->boot_size > peers->size)
-        peers->size = r->boot_size;
+    *peers = raft_membership_whole(raft_members_at(&r->members, r->applied));
     return *term == 0 ? RAFT_NO_SNAPSHOT : RAFT_OK;
 }
 

@@ -164,8 +164,9 @@ void load_apply(void *ctx, uint64_t index, uint64_t term, const struct raft_entr
             apply_record(w, n, entries[i].data, first_time);
         if (entries[i].type == RAFT_REMOVE_PEER || entries[i].type == RAFT_ADD_PEER) {
             memcpy(&id, entries[i].data.ptr, sizeof id);
-            if (id == n->id)
-                n->removed = entries[i].type == RAFT_REMOVE_PEER;
+            struct sim_node *who = world_node(w, id);
+            if (who != NULL && first_time)
+                who->removed = entries[i].type == RAFT_REMOVE_PEER;
         }
     }
     n->machine.index = index;

@@ -41,11 +41,35 @@ static struct sim_node *victim(struct world *w, const struct raft_action *a)
     return &w->nodes[a->node / 3 % w->plan->nodes];
 }
 
+/* A server that lost its disk and one that never was in the group look the same. A group that boots from
+ * nothing elects its first leader by all the servers that it expects, whoever they are; so as many empty ones as
+ * that would form a second group when they are cut off from the first. The operator of such a group therefore
+ * adds servers only while none is lost. */
+static bool has_newcomers(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        if (w->nodes[i].newcomer)
+            return true;
+    }
+    return false;
+}
+
+static bool has_damaged(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        if (w->nodes[i].life != NODE_ABSENT && w->nodes[i].damaged)
+            return true;
+    }
+    return false;
+}
+
 /* May one more member be damaged? Nobody may while the membership changes. */
 static bool may_damage(struct world *w, const struct sim_node *n, size_t fewer)
 {
     struct sim_node *list[RAFT_SIM_NODES];
     size_t count = members(w, list), damaged = 0, least = count;
+    if (!w->plan->managed && has_newcomers(w))
+        return false;
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *x = &w->nodes[i];
         if (x->life == NODE_ABSENT)
@@ -57,8 +81,8 @@ static bool may_damage(struct world *w, const struct sim_node *n, size_t fewer)
                 least = known;
         }
     }
-    if (w->least_members > 0 && w->least_members < least)
-        least = w->least_members;
+    if (w->assigned_count < least)
+        least = w->assigned_count;
     return w->booted && least > fewer && damaged + 1 <= (least - fewer - 1) / 2;
 }
 
@@ -145,28 +169,62 @@ static void apply_again(void *ctx)
  * --------------------------------------------------------------------------------------------------------------
  */
 
-static void cut_links(struct world *w, const struct raft_action *a, bool oneway)
+static struct later *later_new(struct world *w)
 {
     struct later *l = calloc(1, sizeof *l);
     if (l == NULL)
         abort();
     l->w = w;
+    return l;
+}
+
+static void cut_until(struct later *l, int64_t lasts)
+{
+    for (uint32_t i = 0; i < RAFT_SIM_NODES; i++)
+        l->w->cut[i] |= l->cut[i];
+    sched_after(l->w->s, lasts, heal_links, l);
+}
+
+/* Those of the mask and the others do not hear each other. */
+static void cut_around(struct world *w, uint32_t mask, int64_t lasts)
+{
+    struct later *l = later_new(w);
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        for (uint32_t k = 0; k < w->plan->nodes; k++) {
+            if ((mask >> i & 1) != (mask >> k & 1))
+                l->cut[i] |= UINT64_C(1) << k;
+        }
+    }
+    TRACE(w, NULL, "partition around %x for %.1f s", mask & 0xff, (double)lasts / 1e9);
+    cut_until(l, lasts);
+}
+
+/* What those of the mask send, or what they are sent, is lost. */
+static void cut_one_way(struct world *w, uint32_t mask, bool sending, int64_t lasts)
+{
+    struct later *l = later_new(w);
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        for (uint32_t k = 0; k < w->plan->nodes; k++) {
+            bool from = mask >> i & 1, to = mask >> k & 1;
+            if (from != to && from == sending)
+                l->cut[i] |= UINT64_C(1) << k;
+        }
+    }
+    TRACE(w, NULL, "what %x %s is lost for %.1f s", mask & 0xff, sending ? "sends" : "is sent",
+          (double)lasts / 1e9);
+    cut_until(l, lasts);
+}
+
+static void cut_links(struct world *w, const struct raft_action *a)
+{
     uint32_t mask = a->arg;
     struct sim_node *leader = world_leader(w);
     if (a->node % 4 == 0 && leader != NULL)
         mask = 1u << leader->number; /* the leader alone */
-    for (uint32_t i = 0; i < w->plan->nodes; i++) {
-        for (uint32_t k = 0; k < w->plan->nodes; k++) {
-            bool from = mask >> i & 1, to = mask >> k & 1;
-            bool hit = oneway ? (a->arg >> 16 & 1 ? from && !to : !from && to) : from != to;
-            if (i != k && hit)
-                l->cut[i] |= UINT64_C(1) << k;
-        }
-        w->cut[i] |= l->cut[i];
-    }
-    TRACE(w, NULL, "%s %x for %.1f s", oneway ? "one-way cut around" : "partition around", mask & 0xff,
-          (double)a->lasts / 1e9);
-    sched_after(w->s, a->lasts, heal_links, l);
+    if (a->fault == RAFT_FAULT_ONEWAY)
+        cut_one_way(w, mask, a->arg >> 16 & 1, a->lasts);
+    else
+        cut_around(w, mask, a->lasts);
 }
 
 static void stop_and_restart(struct world *w, const struct raft_action *a, struct sim_node *n, bool power)
@@ -178,10 +236,15 @@ static void stop_and_restart(struct world *w, const struct raft_action *a, struc
             return;
         mark_damaged(n);
     }
-    if (power && a->arg % 5 == 0 && !w->plan->memory)
+    if (power && a->arg % 5 == 0 && !w->plan->memory) {
         sim_disk_cut_at(n->disk, 1 + a->arg / 5 % 20); /* in the middle of something */
-    else
+    } else if (power && a->arg % 5 < 3 && !w->plan->memory) {
+        n->cut_after = 1 + (a->arg >> 8) % 4;
+        n->cut_kind = a->arg >> 4 & 1 ? RAFT_TO_VOTE : RAFT_TO_REPLY;
+        return; /* the next look starts it again */
+    } else {
         node_stop(n, power);
+    }
     sched_after(w->s, a->lasts, restart, n);
 }
 
@@ -197,6 +260,16 @@ static void stop_many(struct world *w, const struct raft_action *a)
             sched_after(w->s, a->lasts + (int64_t)i * 50 * RAFT_MS, restart, n);
         }
     }
+}
+
+/* Who was damaged comes back when it matters: the leader cannot be reached then. */
+static void restart_without_leader(void *ctx)
+{
+    struct sim_node *n = ctx;
+    struct sim_node *leader = world_leader(n->w);
+    if (leader != NULL && leader != n && !n->w->calm)
+        cut_around(n->w, 1u << leader->number, 10 * RAFT_S);
+    restart(n);
 }
 
 static void flip(struct world *w, const struct raft_action *a, struct sim_node *n)
@@ -221,7 +294,7 @@ static void flip(struct world *w, const struct raft_action *a, struct sim_node *
             TRACE(w, n, "bit flip in %s at %llu", path, (unsigned long long)at);
     }
     if (before)
-        sched_after(w->s, a->lasts, restart, n);
+        sched_after(w->s, a->lasts, a->arg >> 16 & 1 ? restart_without_leader : restart, n);
     else
         n->snapshot_wanted = false;
 }
@@ -270,6 +343,8 @@ static void break_disk(struct world *w, const struct raft_action *a, struct sim_
 
 static void add_member(struct world *w)
 {
+    if (!w->plan->managed && has_damaged(w))
+        return;
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *n = &w->nodes[(w->spare_turn + i) % w->plan->nodes];
         if (n->life != NODE_ABSENT)
@@ -277,6 +352,8 @@ static void add_member(struct world *w)
         w->spare_turn = n->number + 1;
         TRACE(w, n, "joins");
         n->learner_start = w->plan->managed;
+        n->newcomer = true;
+        n->removed = false;
         n->damaged = false;
         node_wipe(n);
         node_start(n);
@@ -284,23 +361,35 @@ static void add_member(struct world *w)
     }
 }
 
-static void remove_member(struct world *w, const struct raft_action *a)
+/* False: this must not, or cannot, be asked for now. */
+static bool remove_one(struct world *w, uint32_t turn, size_t keep)
 {
     struct sim_node *leader = world_leader(w), *list[RAFT_SIM_NODES];
     size_t count = members(w, list);
-    if (leader == NULL || count <= 2)
-        return;
-    struct sim_node *n = list[a->node % count];
+    if (leader == NULL || count <= keep)
+        return false;
+    struct sim_node *n = list[turn % count];
     /* The others must be a majority that is not damaged. */
     size_t damaged = 0;
     for (size_t i = 0; i < count; i++)
         damaged += list[i]->damaged && list[i] != n;
     if (damaged > (count - 2) / 2)
-        return;
+        return false;
     TRACE(w, n, "is to be removed");
     struct raft_event e = {.type = RAFT_EV_REMOVE_PEER, .now = node_clock(leader), .peer = n->id};
     raft_node_event(leader->node, &e, NULL);
     node_stepped(leader);
+    return true;
+}
+
+/* One, or as many as go at once: all but the first are refused as long as that is not settled. */
+static void remove_members(struct world *w, const struct raft_action *a)
+{
+    bool many = a->arg >> 4 & 1;
+    for (uint32_t i = 0; i < (many ? RAFT_SIM_NODES : 1) && !w->over; i++) {
+        if (!remove_one(w, a->node + i, many ? 1 : 2))
+            return;
+    }
 }
 
 static void step_down(struct world *w, const struct raft_action *a)
@@ -360,10 +449,8 @@ static void act(void *ctx)
         sched_after(w->s, a->lasts, calm_network, w);
         break;
     case RAFT_FAULT_PARTITION:
-        cut_links(w, a, false);
-        break;
     case RAFT_FAULT_ONEWAY:
-        cut_links(w, a, true);
+        cut_links(w, a);
         break;
     case RAFT_FAULT_PAUSE:
         if (n->life == NODE_UP && !n->paused) {
@@ -403,7 +490,7 @@ static void act(void *ctx)
         if (a->arg & 1)
             add_member(w);
         else
-            remove_member(w, a);
+            remove_members(w, a);
         break;
     case RAFT_FAULT_STEPDOWN:
         step_down(w, a);
@@ -440,6 +527,8 @@ static void look_at_damage(struct world *w, struct sim_node *n)
 static void look_at_membership(struct world *w, struct sim_node *leader, struct sim_node *n)
 {
     bool member = node_is_member(w, n);
+    if (member)
+        n->newcomer = false;
     if (member && n->learner_start && leader->machine.index >= node_status(leader).commit) {
         n->learner_start = false;
         if (n->life == NODE_UP)
@@ -447,14 +536,15 @@ static void look_at_membership(struct world *w, struct sim_node *leader, struct 
                             NULL);
     }
     if (n->life == NODE_UP && !member && (n->removed || (!n->learner_start && w->plan->managed))) {
-        n->strange++;
+        struct raft_status s = node_status(leader);
+        n->strange += s.commit == s.pindex; /* an unsettled change may need it */
         if (!n->removed && n->strange < 20)
             return;
         TRACE(w, n, "is deleted");
         node_stop(n, false);
         node_wipe(n);
         n->life = NODE_ABSENT;
-        n->damaged = false;
+        n->damaged = n->newcomer = n->removed = false;
     }
     n->strange = 0;
     if (n->life != NODE_UP || !n->learner_start || member)
@@ -487,8 +577,11 @@ static void look(void *ctx)
     struct world *w = ctx;
     sched_after(w->s, LOOK_EVERY, look, w);
     struct sim_node *leader = world_leader(w);
-    if (leader != NULL)
-        w->least_members = node_status(leader).peers.count;
+    if (leader != NULL) {
+        struct raft_peers peers = node_status(leader).peers;
+        w->assigned_count = peers.count;
+        memcpy(w->assigned, peers.ids, peers.count * sizeof *peers.ids);
+    }
     w->booted = w->booted || all_know_each_other(w);
     for (uint32_t i = 0; i < w->plan->nodes && !w->over; i++) {
         struct sim_node *n = &w->nodes[i];
@@ -519,6 +612,7 @@ void nemesis_calm(struct world *w)
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *n = &w->nodes[i];
         n->slow_disk = false;
+        n->cut_after = 0;
         node_set_rate(n, 1);
         sim_disk_heal(n->disk);
         sim_disk_limit(n->disk, 0, 0);

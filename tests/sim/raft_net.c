@@ -199,6 +199,20 @@ static void watch_votes(struct sim_node *from, struct sim_node *to, slice body)
     check_vote(from, term, to->id, (body.ptr[16] & 2) != 0);
 }
 
+static void power_goes(void *ctx)
+{
+    node_stop(ctx, true);
+}
+
+/* The worst moment to lose power: something was just said. */
+static void watch_power(struct sim_node *n, enum raft_place to)
+{
+    if (n->cut_after == 0 || to != n->cut_kind || --n->cut_after > 0)
+        return;
+    TRACE(n->w, n, "is about to lose power");
+    sched_after(n->w->s, 0, power_goes, n);
+}
+
 void net_send(void *ctx, slice subject, slice reply, slice bytes)
 {
     struct sim_node *from = ctx;
@@ -220,4 +234,5 @@ void net_send(void *ctx, slice subject, slice reply, slice bytes)
         post(from, to, a, b, body);
     }
     body_drop(body);
+    watch_power(from, a.place);
 }

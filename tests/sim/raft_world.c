@@ -154,8 +154,6 @@ static void on_note(void *ctx, const struct raft_effect *f)
         n->cut_allowed = true;
     if (f->note == RAFT_NOTE_WANT_SNAPSHOT)
         n->snapshot_wanted = true;
-    if (f->note == RAFT_NOTE_REMOVED)
-        n->removed = true;
     if (f->note != RAFT_NOTE_NOT_LEADER && f->note != RAFT_NOTE_OBSERVED)
         TRACE(n->w, n, "note: %s", raft_note_name(f->note));
     if (f->note == RAFT_NOTE_NOT_LEADER && f->peer == 0)
@@ -229,19 +227,29 @@ void node_stepped(struct sim_node *n)
         sched_after(n->w->s, 0, disk_failed, n);
 }
 
+/* All that there are, this one included. */
+static uint32_t servers(const struct sim_node *n)
+{
+    const struct world *w = n->w;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->plan->nodes; i++)
+        count += w->nodes[i].life != NODE_ABSENT || i == n->number;
+    return count > w->plan->members ? count : w->plan->members;
+}
+
 static size_t boot_peers(struct sim_node *n, raft_id *ids, uint32_t *size)
 {
     struct world *w = n->w;
     size_t count = 0;
-    *size = w->plan->members;
     if (!w->plan->managed) {
-        *size += n->number >= w->plan->members; /* it knows of all others, and itself */
+        *size = servers(n); /* its configuration names all of them */
         ids[count++] = n->id;
         return count;
     }
-    for (uint32_t i = 0; i < w->plan->members; i++)
-        ids[count++] = w->nodes[i].id;
-    return count;
+    /* What the meta group would assign it to. */
+    memcpy(ids, w->assigned, w->assigned_count * sizeof *ids);
+    *size = w->assigned_count;
+    return w->assigned_count;
 }
 
 static void node_reset(struct sim_node *n)
@@ -250,7 +258,6 @@ static void node_reset(struct sim_node *n)
     n->reported = 0;
     n->applying = n->snapshot_wanted = n->apply_paused = n->paused = false;
     n->tick_due = n->sync_due = false;
-    n->removed = false;
     n->deadline = INT64_MAX;
     check_restarted(n);
 }
@@ -499,6 +506,8 @@ void raft_plan_run(const struct raft_plan *p, struct raft_result *out, FILE *tra
 {
     struct world w;
     world_open(&w, p, out, trace);
+    for (uint32_t i = 0; i < p->members; i++)
+        w.assigned[w.assigned_count++] = w.nodes[i].id;
     for (uint32_t i = 0; i < p->members; i++)
         node_start(&w.nodes[i]);
     nemesis_begin(&w);

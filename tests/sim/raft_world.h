@@ -43,12 +43,15 @@ struct sim_node {
     int64_t clock_base, clock_from;
 
     bool learner_start;   /* it was made as a learner */
+    bool newcomer;        /* it joined and no leader has seen it as a member yet */
     bool removed;         /* its removal was committed: the upper layer deletes it */
     bool paused;          /* the process is stopped */
     struct packet *stuck; /* messages that came meanwhile, in order */
     struct packet **stuck_end;
     bool tick_due, sync_due;
     bool slow_disk;
+    unsigned cut_after; /* the power goes when it has sent so many messages of that kind; 0: never */
+    enum raft_place cut_kind;
 
     struct raft_addr inbox[INBOXES];
     size_t inboxes;
@@ -139,7 +142,8 @@ struct world {
     size_t next_action;
     bool booted;
     uint32_t spare_turn;
-    uint32_t least_members; /* in the group of the last leader seen */
+    raft_id assigned[RAFT_SIM_NODES]; /* the members, as the last leader seen had them */
+    uint32_t assigned_count;
 };
 
 /* ---- raft_world.c */

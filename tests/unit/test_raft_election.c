@@ -276,6 +276,37 @@ static void members_in_doubt_do_not_campaign(void)
         .leader = probe_id('B'), .term = 2, .pterm = 2, .pindex = 3, .entries = &e, .count = 1};
     probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes, &ae);
     CU_ASSERT(probe_status(p).peers.count == 2);
+    probe_fire(p);
+    CU_ASSERT(probe_sent(p, RAFT_MSG_VOTE_REQUEST) == NULL && probe_status(p).leader == 0);
+    CU_ASSERT(p->deadline == p->now + 4 * RAFT_S);
+    probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes, &ae); /* the leader is there */
+    probe_fire(p);
+    CU_ASSERT(probe_sent(p, RAFT_MSG_VOTE_REQUEST) == NULL);
+    probe_free(p);
+}
+
+/* The others may need its log: the entry that removes it is stored nowhere else, and whoever lacks that does
+ * not get its vote. It leads them just so long. */
+static void who_is_being_removed_leads_when_nobody_else_does(void)
+{
+    struct probe *p = follower(log_112, 2);
+    raft_id self = p->self;
+    struct raft_entry e = {RAFT_REMOVE_PEER, slice_make(&self, 8)};
+    struct raft_append ae = {
+        .leader = probe_id('B'), .term = 2, .pterm = 2, .pindex = 3, .entries = &e, .count = 1};
+    probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes, &ae);
+    probe_fire(p);
+    probe_fire(p); /* no word of the leader in between */
+    CU_ASSERT_FATAL(probe_status(p).role == RAFT_CANDIDATE);
+    probe_vote(p, 3, 'B', true, false);
+    CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE); /* its own vote does not count */
+    probe_vote(p, 3, 'C', true, false);
+    CU_ASSERT(probe_status(p).role == RAFT_LEADER && probe_status(p).peers.count == 2);
+    probe_response(p, 'B', 3, 5, true, (struct raft_addr){.place = RAFT_TO_NOBODY});
+    CU_ASSERT(probe_status(p).commit == 0); /* nor does its copy */
+    probe_response(p, 'C', 3, 5, true, (struct raft_addr){.place = RAFT_TO_NOBODY});
+    CU_ASSERT(probe_status(p).commit == 5);
+    CU_ASSERT(probe_note(p, RAFT_NOTE_REMOVED) != NULL && probe_status(p).role == RAFT_FOLLOWER);
     never_asks(p);
     probe_free(p);
 }
@@ -466,6 +497,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(the_preferred_peer_runs_at_once_and_repeats),
     UNIT_TEST(who_must_not_campaign),
     UNIT_TEST(members_in_doubt_do_not_campaign),
+    UNIT_TEST(who_is_being_removed_leads_when_nobody_else_does),
     UNIT_TEST(out_of_resources_it_does_nothing),
     UNIT_TEST(a_leader_leads_when_its_first_entry_is_processed),
     UNIT_TEST(a_candidate_yields_to_a_leader),
