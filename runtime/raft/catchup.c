@@ -9,7 +9,6 @@ void raft_catchup_begin(struct raft *r, const struct raft_append *ae, struct raf
     r->catchup = (struct raft_catchup){.active = true,
                                        .inbox = raft_new_inbox(r, RAFT_TO_CATCHUP),
                                        .target = {ae->pterm, ae->pindex},
-                                       .began = r->now,
                                        .moved = r->now};
     raft_subscribe(r, r->catchup.inbox, true);
     struct raft_msg msg = {

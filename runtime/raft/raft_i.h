@@ -65,7 +65,8 @@ struct raft_catchup {
     bool active;
     struct raft_addr inbox;
     struct raft_pos target;
-    int64_t began, moved;
+    bool warned;   /* of an entry that does not continue our log */
+    int64_t moved; /* time of the last progress */
 };
 
 /* What waits for the disk. */
