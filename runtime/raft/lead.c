@@ -103,6 +103,11 @@ enum raft_rc raft_propose(struct raft *r, uint64_t term, const struct raft_entry
 
 void raft_heartbeat(struct raft *r)
 {
+    if (RAFT_BUG(RAFT_BUG_COMMIT_OLD_TERM) && r->noop == UINT64_MAX) {
+        r->noop = r->log.last + 1;
+        raft_append_peer_state(r, raft_membership_whole(raft_members_now(&r->members)).size);
+        return;
+    }
     struct raft_pos end = raft_end(r);
     struct raft_msg msg = {.type = RAFT_MSG_APPEND,
                            .append = {.leader = r->cfg.id,

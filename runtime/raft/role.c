@@ -112,8 +112,8 @@ void raft_become_leader(struct raft *r)
     raft_subscribe(r, RAFT_AT(RAFT_TO_PROPOSE), true);
     raft_subscribe(r, RAFT_AT(RAFT_TO_REMOVE), true);
     if (RAFT_BUG(RAFT_BUG_COMMIT_OLD_TERM) && r->log.last > r->commit) {
-        r->noop = r->log.last;
-        raft_heartbeat(r);
+        raft_heartbeat(r); /* and no entry of our own before the next one */
+        r->noop = UINT64_MAX;
         return;
     }
     raft_append_peer_state(r, raft_membership_whole(raft_members_now(&r->members)).size);

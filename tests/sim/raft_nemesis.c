@@ -13,7 +13,8 @@ const char *const raft_fault_name[RAFT_FAULT_COUNT] = {
 };
 
 /* Links that will heal. */
-struct later {
+struct cut_links {
+    struct cut_links *next;
     struct world *w;
     uint64_t cut[RAFT_SIM_NODES];
 };
@@ -114,11 +115,23 @@ static void resume(void *ctx)
 
 static void heal_links(void *ctx)
 {
-    struct later *l = ctx;
+    struct cut_links *l = ctx, **at = &l->w->cuts;
     for (uint32_t i = 0; i < RAFT_SIM_NODES; i++)
         l->w->cut[i] &= ~l->cut[i];
     TRACE(l->w, NULL, "links heal");
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
     free(l);
+}
+
+void nemesis_free(struct world *w)
+{
+    while (w->cuts != NULL) {
+        struct cut_links *l = w->cuts;
+        w->cuts = l->next;
+        free(l);
+    }
 }
 
 static void calm_network(void *ctx)
@@ -169,16 +182,18 @@ static void apply_again(void *ctx)
  * --------------------------------------------------------------------------------------------------------------
  */
 
-static struct later *later_new(struct world *w)
+static struct cut_links *cut_new(struct world *w)
 {
-    struct later *l = calloc(1, sizeof *l);
+    struct cut_links *l = calloc(1, sizeof *l);
     if (l == NULL)
         abort();
     l->w = w;
+    l->next = w->cuts;
+    w->cuts = l;
     return l;
 }
 
-static void cut_until(struct later *l, int64_t lasts)
+static void cut_until(struct cut_links *l, int64_t lasts)
 {
     for (uint32_t i = 0; i < RAFT_SIM_NODES; i++)
         l->w->cut[i] |= l->cut[i];
@@ -188,7 +203,7 @@ static void cut_until(struct later *l, int64_t lasts)
 /* Those of the mask and the others do not hear each other. */
 static void cut_around(struct world *w, uint32_t mask, int64_t lasts)
 {
-    struct later *l = later_new(w);
+    struct cut_links *l = cut_new(w);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         for (uint32_t k = 0; k < w->plan->nodes; k++) {
             if ((mask >> i & 1) != (mask >> k & 1))
@@ -202,7 +217,7 @@ static void cut_around(struct world *w, uint32_t mask, int64_t lasts)
 /* What those of the mask send, or what they are sent, is lost. */
 static void cut_one_way(struct world *w, uint32_t mask, bool sending, int64_t lasts)
 {
-    struct later *l = later_new(w);
+    struct cut_links *l = cut_new(w);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         for (uint32_t k = 0; k < w->plan->nodes; k++) {
             bool from = mask >> i & 1, to = mask >> k & 1;

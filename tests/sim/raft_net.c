@@ -15,7 +15,8 @@ struct body {
 };
 
 struct packet {
-    struct packet *next;
+    struct packet *next;        /* in the pool, or stuck at a stopped process */
+    struct packet *after, **at; /* all that are on their way */
     struct sim_node *from, *to;
     unsigned incarnation;
     struct raft_addr subject, reply;
@@ -40,16 +41,30 @@ static struct packet *packet_new(struct world *w)
     return p;
 }
 
+static void packet_link(struct world *w, struct packet *p)
+{
+    p->after = w->packets;
+    p->at = &w->packets;
+    if (p->after != NULL)
+        p->after->at = &p->after;
+    w->packets = p;
+}
+
 static void packet_free(struct packet *p)
 {
     struct world *w = p->from->w;
     body_drop(p->body);
+    *p->at = p->after;
+    if (p->after != NULL)
+        p->after->at = p->at;
     p->next = w->pool;
     w->pool = p;
 }
 
 void net_free(struct world *w)
 {
+    while (w->packets != NULL)
+        packet_free(w->packets);
     while (w->pool != NULL) {
         struct packet *p = w->pool;
         w->pool = p->next;
@@ -183,7 +198,13 @@ static void post(struct sim_node *from, struct sim_node *to, struct raft_addr su
     int copies = sched_chance(w->s, w->dup) ? 2 : 1;
     for (int i = 0; i < copies; i++) {
         struct packet *p = packet_new(w);
-        *p = (struct packet){NULL, from, to, to->incarnation, subject, reply, body};
+        *p = (struct packet){.from = from,
+                             .to = to,
+                             .incarnation = to->incarnation,
+                             .subject = subject,
+                             .reply = reply,
+                             .body = body};
+        packet_link(w, p);
         body->refs++;
         sched_after(w->s, delay(w, from->number, to->number), arrive, p);
     }

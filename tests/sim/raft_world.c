@@ -409,6 +409,7 @@ static void world_close(struct world *w)
         sim_disk_free(n->disk);
     }
     net_free(w);
+    nemesis_free(w);
     check_free(w);
     free(w->ops);
     sched_free(w->s);

@@ -11,6 +11,7 @@
 
 struct world;
 struct packet;
+struct cut_links;
 
 enum node_life { NODE_ABSENT, NODE_UP, NODE_DOWN };
 
@@ -121,7 +122,8 @@ struct world {
     uint64_t cut[RAFT_SIM_NODES]; /* bit b of cut[a]: nothing goes from a to b */
     int64_t slow_until;
     double loss, dup, reorder;
-    struct packet *pool;
+    struct packet *packets, *pool;
+    struct cut_links *cuts; /* that will heal */
     int64_t last_arrival[RAFT_SIM_NODES][RAFT_SIM_NODES];
 
     /* checks */
@@ -179,6 +181,7 @@ void net_free(struct world *w);
 /* ---- raft_nemesis.c */
 void nemesis_begin(struct world *w);
 void nemesis_calm(struct world *w);
+void nemesis_free(struct world *w);
 
 /* ---- raft_load.c */
 void load_begin(struct world *w);
