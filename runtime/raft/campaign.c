@@ -8,10 +8,10 @@ static bool may_campaign(struct raft *r)
         raft_election_in(r, RAFT_ELECTION_MIN / 4);
         return false;
     }
-    /* Who is being added or removed waits for that to be settled. In a group that boots it may be the one whose
-     * log is needed: a leader of such a group adds itself. And who is being removed may hold the only copy of
-     * that entry left, so that nobody behind it gets its vote: hearing of no leader, it leads until it has
-     * removed itself. */
+    /* Who is being added or removed waits for that to be settled. In a group that boots it may be the one
+     * whose log is needed: a leader of such a group adds itself. And who is being removed may hold the only
+     * copy of that entry left, so that nobody behind it gets its vote: hearing of no leader, it leads until
+     * it has removed itself. */
     bool member = raft_is_member(r, r->cfg.id);
     bool pending = r->cfg.managed && raft_own_change_pending(r);
     bool outsider = !member && (r->cfg.managed || raft_boot(r) == 0);
@@ -77,8 +77,7 @@ void raft_request_votes(struct raft *r)
             .term = r->term, .last_term = end.term, .last_index = end.index, .candidate = r->cfg.id}};
     raft_send_when_durable(r, RAFT_AT(RAFT_TO_VOTE), r->vote_inbox, &msg, r->term, 0);
     if (!r->own_vote) {
-        raft_hold(r,
-                  &(struct raft_held){.type = RAFT_HELD_OWN_VOTE, .op = raft_disk_op(r), .term = r->term});
+        raft_hold(r, &(struct raft_held){.type = RAFT_HELD_OWN_VOTE, .op = raft_disk_op(r), .term = r->term});
         if (r->preferred) {
             r->resend_every = RAFT_CAMPAIGN_MIN;
             r->resend_vote_at = r->now + r->resend_every;
@@ -143,10 +142,9 @@ void raft_count_votes(struct raft *r)
     if (r->role != RAFT_CANDIDATE || !r->own_vote)
         return;
     struct tally t = tally(r);
-    bool won =
-        raft_boot(r) > 0
-            ? wins_booting(r, &t)
-            : t.members >= r->quorum || t.members + t.empty_members >= raft_members_now(&r->members)->size;
+    bool won = raft_boot(r) > 0 ? wins_booting(r, &t)
+                                : t.members >= r->quorum ||
+                                      t.members + t.empty_members >= raft_members_now(&r->members)->size;
     if (won)
         raft_become_leader(r);
 }

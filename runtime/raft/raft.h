@@ -280,9 +280,9 @@ enum raft_note {
     RAFT_NOTE_OVERRUN,       /* on: we stopped accepting entries, the upper layer is behind; off: resumed */
     RAFT_NOTE_TWO_LEADERS,   /* peer leads in our own term: somebody forgot a vote */
     RAFT_NOTE_HIGHER_TERM,   /* a follower knows a later term: we step down */
-    RAFT_NOTE_BAD_CATCHUP, /* an entry of a catch up neither continues our log nor is a snapshot */
-    RAFT_NOTE_FORGOT,      /* we start with less than we promised; we do not count until caught up */
-    RAFT_NOTE_RESCUE,      /* index: quorum changed by a rescue (or its end) */
+    RAFT_NOTE_BAD_CATCHUP,   /* an entry of a catch up neither continues our log nor is a snapshot */
+    RAFT_NOTE_FORGOT,        /* we start with less than we promised; we do not count until caught up */
+    RAFT_NOTE_RESCUE,        /* index: quorum changed by a rescue (or its end) */
 };
 
 struct raft_effect {

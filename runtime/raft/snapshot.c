@@ -8,9 +8,9 @@ void raft_install(struct raft *r, const struct raft_append *ae)
     bool good = ae->count == 2 && ae->entries[0].type == RAFT_SNAPSHOT &&
                 ae->entries[1].type == RAFT_PEER_STATE && raft_decode_peers(r, ae->entries[1].data, &peers);
     if (!good) {
-        /* One before it got lost or was overtaken, or the leader is confused. The catch up goes on, in case it
-         * is still to come; else we ask for the rest when it stalls. Asking at once would start a stream of
-         * the whole log for each overtaken entry. */
+        /* One before it got lost or was overtaken, or the leader is confused. The catch up goes on, in case
+         * it is still to come; else we ask for the rest when it stalls. Asking at once would start a stream
+         * of the whole log for each overtaken entry. */
         if (!r->catchup.warned)
             raft_note(r, RAFT_NOTE_BAD_CATCHUP);
         r->catchup.warned = true;

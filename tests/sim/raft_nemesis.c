@@ -43,9 +43,9 @@ static struct sim_node *victim(struct world *w, const struct raft_action *a)
 }
 
 /* A server that lost its disk and one that never was in the group look the same. A group that boots from
- * nothing elects its first leader by all the servers that it expects, whoever they are; so as many empty ones as
- * that would form a second group when they are cut off from the first. The operator of such a group therefore
- * adds servers only while none is lost. */
+ * nothing elects its first leader by all the servers that it expects, whoever they are; so as many empty ones
+ * as that would form a second group when they are cut off from the first. The operator of such a group
+ * therefore adds servers only while none is lost. */
 static bool has_newcomers(struct world *w)
 {
     for (uint32_t i = 0; i < w->plan->nodes; i++) {

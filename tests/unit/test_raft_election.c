@@ -279,7 +279,8 @@ static void members_in_doubt_do_not_campaign(void)
     probe_fire(p);
     CU_ASSERT(probe_sent(p, RAFT_MSG_VOTE_REQUEST) == NULL && probe_status(p).leader == 0);
     CU_ASSERT(p->deadline == p->now + 4 * RAFT_S);
-    probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes, &ae); /* the leader is there */
+    probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes,
+                       &ae); /* the leader is there */
     probe_fire(p);
     CU_ASSERT(probe_sent(p, RAFT_MSG_VOTE_REQUEST) == NULL);
     probe_free(p);
