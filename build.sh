@@ -14,6 +14,7 @@ usage: ./build.sh COMMAND [arguments]
   test [TYPE] [PATTERN]   deps, build, run every test (or those whose name matches PATTERN) and print the counts
   bench [NAME]            side-by-side load against the Go server, or a named micro-benchmark
   fuzz [NAME] [SECONDS]   run one fuzzer, or each in turn
+  coverage [FILE]         branches of the codec toolkit that its unit tests take; with FILE, the lines not all taken
   parity                  play all scenarios on midge and on the Go server and rewrite the table in differences.md
   lint                    clang-format (check only), clang-tidy, cppcheck
   install DESTDIR=DIR     install the server, the toolkit library, its headers and documents
@@ -140,7 +141,7 @@ cmd=${1:-help}
 [ $# -eq 0 ] || shift
 case $cmd in
 deps | gen | build | run | test | lint | clean) "cmd_$cmd" "$@" ;;
-bench | fuzz | parity | install | dist)
+bench | fuzz | coverage | parity | install | dist)
     peers_env
     [ -x "tools/$cmd.sh" ] || die "'$cmd' is not part of this tree"
     exec "tools/$cmd.sh" "$@"
