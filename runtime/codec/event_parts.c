@@ -7,6 +7,7 @@
 #include <midge/headers.h>
 #include <midge/json.h>
 #include "codec/event_shape.h"
+#include "codec/mqtt_body.h"
 #include "codec/utf8.h"
 
 static struct codec_value make_array(struct codec_arena *arena, size_t count)
@@ -405,22 +406,21 @@ static uint8_t property_id(slice name)
 static bool write_property(struct codec_out *out, uint8_t id, const struct codec_value *v)
 {
     struct codec_mqtt_property q = {.id = id};
-    switch (v->type) {
-    case CODEC_VALUE_UINT:
-        q.number = (uint32_t)v->number;
-        return v->number <= UINT32_MAX && put_property(out, &q);
-    case CODEC_VALUE_TEXT:
+    switch (mqtt_property_value(id)) {
+    case CODEC_MQTT_STRING:
+    case CODEC_MQTT_BINARY:
         q.text = v->text;
-        return put_property(out, &q);
-    case CODEC_VALUE_ARRAY:
-        if (v->array.count != 2 || v->array.items[0].type != CODEC_VALUE_TEXT ||
-            v->array.items[1].type != CODEC_VALUE_TEXT)
+        return v->type == CODEC_VALUE_TEXT && put_property(out, &q);
+    case CODEC_MQTT_PAIR:
+        if (v->type != CODEC_VALUE_ARRAY || v->array.count != 2 ||
+            v->array.items[0].type != CODEC_VALUE_TEXT || v->array.items[1].type != CODEC_VALUE_TEXT)
             return false;
         q.text = v->array.items[0].text;
         q.pair = v->array.items[1].text;
         return put_property(out, &q);
-    default:
-        return false;
+    default: /* numbers; of an id that is not known nothing is put */
+        q.number = (uint32_t)v->number;
+        return v->type == CODEC_VALUE_UINT && v->number <= UINT32_MAX && put_property(out, &q);
     }
 }
 
@@ -432,7 +432,7 @@ static bool write_properties(struct codec_out *out, const struct codec_value *ob
         const struct codec_member *m = &object->object.items[i];
         uint8_t id = property_id(m->key);
         bool list = is_list(id) && m->value.type == CODEC_VALUE_ARRAY;
-        if (id == 0 || (!list && !write_property(out, id, &m->value)))
+        if (!list && !write_property(out, id, &m->value))
             return false;
         for (size_t k = 0; list && k < m->value.array.count; k++) {
             if (!write_property(out, id, &m->value.array.items[k]))
@@ -708,6 +708,8 @@ bool part_from(const struct codec_value *object, const struct field *f, struct c
     case FIELD_MASKED:
         if (!text_from(object, f->key, at))
             return false;
+        if (codec_value_get(object, "size") == NULL)
+            e->ws.length = ((slice *)at)->len;
         *(slice *)at = masked(*(slice *)at, &e->ws, arena);
         return true;
     default: /* FIELD_ADDRESS */

@@ -538,8 +538,7 @@ static void set_kind(struct codec_event *e, int kind)
     case CODEC_RAFT:
         e->raft.kind = (enum codec_raft_kind)kind;
         break;
-    default:
-        e->fabric.kind = (enum codec_fabric_kind)kind;
+    default: /* between servers: see fabric_shape; PROXY has one kind */
         break;
     }
 }
@@ -564,8 +563,7 @@ const struct shape *shape_of_name(slice name, struct codec_event *e)
     struct shapes shapes = shapes_of(e->protocol, e->direction);
     for (size_t i = 0; i < shapes.count; i++) {
         if (slice_eq_str(name, shapes.list[i].name)) {
-            if (e->protocol != CODEC_PROXY)
-                set_kind(e, shapes.list[i].kind);
+            set_kind(e, shapes.list[i].kind);
             return &shapes.list[i];
         }
     }

@@ -389,7 +389,7 @@ static bool is_word(slice s)
     return s.len > 0 && is_text(s) && memchr(s.ptr, ' ', s.len) == NULL && memchr(s.ptr, '\t', s.len) == NULL;
 }
 
-static bool can_encode(const struct codec_http_event *e)
+static bool can_encode(const struct codec_http_event *e, bool chunked)
 {
     switch (e->kind) {
     case CODEC_HTTP_REQUEST:
@@ -400,6 +400,8 @@ static bool can_encode(const struct codec_http_event *e)
     case CODEC_HTTP_TRAILER:
         return is_word(e->header.name) && memchr(e->header.name.ptr, ':', e->header.name.len) == NULL &&
                is_text(e->header.value);
+    case CODEC_HTTP_DATA:
+        return !chunked || e->data.len > 0; /* an empty chunk would be the last one */
     default:
         return true;
     }
@@ -407,7 +409,7 @@ static bool can_encode(const struct codec_http_event *e)
 
 size_t codec_http_encode(const struct codec_http_event *e, bool chunked, uint8_t *out, size_t cap)
 {
-    if (!can_encode(e))
+    if (!can_encode(e, chunked))
         return 0;
     struct sink s = {NULL, 0};
     put_event(&s, e, chunked);

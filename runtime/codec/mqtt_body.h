@@ -29,6 +29,9 @@ enum codec_mqtt_error mqtt_body_read(struct mqtt_reader *r, slice body);
 /* Checks a list of properties of one kind of packet; *at is where a refused one begins. */
 enum codec_mqtt_error mqtt_properties_check(slice properties, unsigned where, uint8_t *id, size_t *at);
 
+/* What the value of a property is; 0: its id is not known. */
+enum codec_mqtt_value mqtt_property_value(uint8_t id);
+
 /* Reads one property off the front; returns the bytes it takes. 0: *error says why, TRUNCATED when the bytes
  * end. */
 size_t mqtt_property_read(slice bytes, struct codec_mqtt_property *property, enum codec_mqtt_error *error);

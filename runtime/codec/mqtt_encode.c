@@ -123,16 +123,22 @@ static uint8_t first_byte(const struct codec_mqtt_event *e)
 }
 
 /* What the bytes cannot say: counted fields have two bytes of length, a QoS two bits, versions are 4 and 5.
- */
+ * And what would be refused: a will's manner without the will, in 3.1.1 a password without a user. */
+static bool connect_fits(const struct codec_mqtt_connect *c)
+{
+    return (c->level == 4 || c->level == 5) && c->will_qos <= 2 &&
+           (c->has_will || (c->will_qos == 0 && !c->will_retain)) &&
+           (c->level == 5 || c->has_user || !c->has_password) && c->client_id.len <= UINT16_MAX &&
+           c->will_topic.len <= UINT16_MAX && c->will_payload.len <= UINT16_MAX &&
+           c->user_name.len <= UINT16_MAX && c->password.len <= UINT16_MAX;
+}
+
 static bool fields_fit(const struct codec_mqtt_event *e)
 {
-    const struct codec_mqtt_connect *c = &e->connect;
     const struct codec_mqtt_publish *p = &e->publish;
     switch (e->type) {
     case CODEC_MQTT_CONNECT:
-        return (c->level == 4 || c->level == 5) && c->will_qos <= 2 && c->client_id.len <= UINT16_MAX &&
-               c->will_topic.len <= UINT16_MAX && c->will_payload.len <= UINT16_MAX &&
-               c->user_name.len <= UINT16_MAX && c->password.len <= UINT16_MAX;
+        return connect_fits(&e->connect);
     case CODEC_MQTT_PUBLISH:
         return p->qos <= 2 && p->topic.len <= UINT16_MAX &&
                (!p->payload_complete || p->payload.len == p->size);

@@ -73,13 +73,18 @@ static const struct rule {
 
 static const struct rule *rule_of(uint8_t id)
 {
-    static const struct rule none = {"", 0, CODEC_MQTT_BYTE, ANY_NUMBER};
+    static const struct rule none = {.name = ""};
     return id < sizeof(rules) / sizeof(rules[0]) && rules[id].name != NULL ? &rules[id] : &none;
 }
 
 const char *codec_mqtt_property_name(uint8_t id)
 {
     return rule_of(id)->name;
+}
+
+enum codec_mqtt_value mqtt_property_value(uint8_t id)
+{
+    return rule_of(id)->value;
 }
 
 static enum codec_mqtt_error judge_text(slice text)

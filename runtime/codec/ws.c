@@ -181,7 +181,7 @@ size_t codec_ws_encode(const struct codec_ws_event *e, uint8_t *out, size_t cap)
     size_t head = 0;
     if (e->kind != CODEC_WS_PAYLOAD) {
         head = codec_ws_encode_head(e, NULL, 0);
-        if (head == 0)
+        if (head == 0 || e->payload.len > e->length)
             return 0;
     }
     size_t n = head + e->payload.len;

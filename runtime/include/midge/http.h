@@ -138,8 +138,9 @@ CODEC_API bool codec_http_may_close(const struct codec_http *parser);
 CODEC_API bool codec_http_has_token(slice value, slice token);
 
 /* The bytes of an event, written when they are at most cap: start line, header or trailer line with CRLF, the
- * empty line of END, the bytes of DATA (`chunked`: as a chunk), for DONE of a chunked body without trailers
- * "0" and two CRLF. */
+ * empty line of END, the bytes of DATA (`chunked`: as a chunk, which is not empty), the "0" and CRLF of LAST,
+ * nothing for DONE (`chunked`: the CRLF that ends the body). 0: a word that is empty or has a blank, a text
+ * with a control byte, a status of more than three digits. */
 CODEC_API size_t codec_http_encode(const struct codec_http_event *event, bool chunked, uint8_t *out,
                                    size_t cap);
 

@@ -112,7 +112,8 @@ CODEC_API bool codec_ws_close_code_valid(unsigned code);
  * shortest form. Written when it is at most cap. 0 when the length has its top bit set. */
 CODEC_API size_t codec_ws_encode_head(const struct codec_ws_event *event, uint8_t *out, size_t cap);
 
-/* The bytes of an event as it came: the head (not of PAYLOAD) and event->payload as it is. */
+/* The bytes of an event as it came: the head (not of PAYLOAD) and event->payload as it is. 0 when the head
+ * cannot be written, or the payload is longer than it says. */
 CODEC_API size_t codec_ws_encode(const struct codec_ws_event *event, uint8_t *out, size_t cap);
 
 /* A close frame: the code (0: empty frame) and the text, cut to what a control frame holds; masked when mask
