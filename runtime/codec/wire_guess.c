@@ -19,17 +19,13 @@ static bool first_line(slice s, slice *line)
     return true;
 }
 
-/* A member of the object in the line, other than false and "". */
-static bool has_member(slice line, const char *key)
+/* A member of the object that the text begins with, other than false and "". */
+static bool has_member(slice text, const char *key)
 {
     struct codec_json p;
     struct codec_json_token token, value;
-    const uint8_t *open = memchr(line.ptr, '{', line.len);
-    if (open == NULL)
-        return false;
-    codec_json_init(&p, slice_from(line, (size_t)(open - line.ptr)));
-    if (codec_json_next(&p, &token) != CODEC_JSON_OBJECT)
-        return false;
+    codec_json_init(&p, text);
+    codec_json_next(&p, &token); /* the brace */
     while (codec_json_next(&p, &token) == CODEC_JSON_KEY) {
         enum codec_json_event e = codec_json_next(&p, &value);
         bool empty =
@@ -42,24 +38,24 @@ static bool has_member(slice line, const char *key)
     return false;
 }
 
-static enum codec_protocol guess_connect(slice line)
+static enum codec_protocol guess_connect(slice json)
 {
-    if (has_member(line, "gateway"))
+    if (has_member(json, "gateway"))
         return CODEC_NATS_GATEWAY;
-    if (has_member(line, "lnoc") || has_member(line, "ln"))
+    if (has_member(json, "lnoc") || has_member(json, "ln"))
         return CODEC_NATS_ROUTE;
-    if (has_member(line, "server_id") || has_member(line, "compress_mode"))
+    if (has_member(json, "server_id") || has_member(json, "compress_mode"))
         return CODEC_NATS_LEAF;
-    return has_member(line, "cluster") && !has_member(line, "lang") ? CODEC_NATS_ROUTE : CODEC_NATS;
+    return has_member(json, "cluster") && !has_member(json, "lang") ? CODEC_NATS_ROUTE : CODEC_NATS;
 }
 
-static enum codec_protocol guess_info(slice line)
+static enum codec_protocol guess_info(slice json)
 {
-    if (has_member(line, "gateway"))
+    if (has_member(json, "gateway"))
         return CODEC_NATS_GATEWAY;
-    if (has_member(line, "lnoc") || has_member(line, "ln"))
+    if (has_member(json, "lnoc") || has_member(json, "ln"))
         return CODEC_NATS_ROUTE;
-    return has_member(line, "info_on_connect") || has_member(line, "leafnode_urls") ? CODEC_NATS_LEAF
+    return has_member(json, "info_on_connect") || has_member(json, "leafnode_urls") ? CODEC_NATS_LEAF
                                                                                     : CODEC_NATS;
 }
 
@@ -77,9 +73,9 @@ static enum codec_protocol guess_line(slice line)
         {"A- ", CODEC_NATS_GATEWAY}, {"A+ ", CODEC_NATS_GATEWAY}, {"HTTP/1.", CODEC_HTTP},
     };
     if (starts(line, "CONNECT {"))
-        return guess_connect(line);
+        return guess_connect(slice_from(line, sizeof("CONNECT ") - 1));
     if (starts(line, "INFO {"))
-        return guess_info(line);
+        return guess_info(slice_from(line, sizeof("INFO ") - 1));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (starts(line, verbs[i].verb))
             return verbs[i].protocol;
