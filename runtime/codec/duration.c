@@ -1,7 +1,6 @@
 /* duration.c: Go's durations. The terms are found by grammar/duration.re; here is the arithmetic, whose
  * limits and rounding are Go's: whole parts in 64-bit integers, fractions cut to nanoseconds. */
 #include <stdio.h>
-#include <midge/quote.h>
 #include "codec/text_lex.h"
 
 #define TOP (UINT64_C(1) << 63) /* magnitude of INT64_MIN */
@@ -90,6 +89,26 @@ enum codec_duration_error codec_duration_read(slice text, int64_t *ns, slice *un
     }
 }
 
+/* Go's time package has a quoting of its own: all that is not ASCII, and control characters but DEL, as
+ * bytes. */
+static void quote_bytes(struct codec_out *out, slice text)
+{
+    codec_out_byte(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (c == '"' || c == '\\')
+            codec_out_byte(out, '\\');
+        if (c >= ' ' && c < 0x80) {
+            codec_out_byte(out, (char)c);
+        } else {
+            codec_out_put(out, SLICE_LIT("\\x"));
+            codec_out_byte(out, "0123456789abcdef"[c >> 4]);
+            codec_out_byte(out, "0123456789abcdef"[c & 15]);
+        }
+    }
+    codec_out_byte(out, '"');
+}
+
 void codec_duration_error_text(struct codec_out *out, enum codec_duration_error error, slice text, slice unit)
 {
     switch (error) {
@@ -103,11 +122,11 @@ void codec_duration_error_text(struct codec_out *out, enum codec_duration_error 
         break;
     case CODEC_DURATION_UNKNOWN_UNIT:
         codec_out_put(out, SLICE_LIT("time: unknown unit "));
-        codec_quote(out, unit);
+        quote_bytes(out, unit);
         codec_out_put(out, SLICE_LIT(" in duration "));
         break;
     }
-    codec_quote(out, text);
+    quote_bytes(out, text);
 }
 
 /* `value` units with a fraction of up to `digits` places, zeros at its end left out. */

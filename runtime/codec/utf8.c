@@ -10,10 +10,6 @@ size_t utf8_decode_long(slice s, uint32_t *rune)
     const uint8_t *p = s.ptr;
     uint8_t c = p[0];
     *rune = UTF8_REPLACEMENT;
-    if (c < 0x80) {
-        *rune = c;
-        return 1;
-    }
     if (c >= 0xc2 && c <= 0xdf && s.len >= 2 && continues(p[1])) {
         *rune = (uint32_t)(c & 0x1f) << 6 | (p[1] & 0x3f);
         return 2;

@@ -6,10 +6,11 @@
 
 #define UTF8_REPLACEMENT 0xfffdu
 
-/* The character at the front of s (not empty) and how many bytes it takes. A byte that begins no valid
- * sequence (overlong forms, surrogates and what is above U+10FFFF included) gives U+FFFD and 1. */
+/* utf8_decode of a character that is not ASCII. */
 size_t utf8_decode_long(slice s, uint32_t *rune);
 
+/* The character at the front of s (not empty) and how many bytes it takes. A byte that begins no valid
+ * sequence (overlong forms, surrogates and what is above U+10FFFF included) gives U+FFFD and 1. */
 static inline size_t utf8_decode(slice s, uint32_t *rune)
 {
     if (s.ptr[0] >= 0x80)

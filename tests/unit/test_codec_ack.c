@@ -1,5 +1,5 @@
 /* The small texts: durations and sizes, acknowledgements, ack subjects of both layouts, pull requests.
- * covers: JA-194 JS-161 JS-162 CF-75 */
+ * covers: JA-194 JS-161 JS-162 */
 #include "unit.h"
 #include <midge/ack.h>
 #include <midge/duration.h>
@@ -97,6 +97,15 @@ static void test_duration_refused(void)
         {"1 s", "time: unknown unit \" s\" in duration \"1 s\""},
         {"1msx", "time: unknown unit \"msx\" in duration \"1msx\""},
         {"1n", "time: unknown unit \"n\" in duration \"1n\""},
+        /* as nats-server 2.15.1 reports them for write_deadline */
+        {"5\302\265", "time: unknown unit \"\\xc2\\xb5\" in duration \"5\\xc2\\xb5\""},
+        {"1\303\2512s", "time: unknown unit \"\\xc3\\xa9\" in duration \"1\\xc3\\xa92s\""},
+        {"\342\202\254", "time: invalid duration \"\\xe2\\x82\\xac\""},
+        {"5\tx", "time: unknown unit \"\\x09x\" in duration \"5\\x09x\""},
+        {"5\177", "time: unknown unit \"\177\" in duration \"5\177\""},
+        {"5\303\251\"x", "time: unknown unit \"\\xc3\\xa9\\\"x\" in duration \"5\\xc3\\xa9\\\"x\""},
+        {"5\\x", "time: unknown unit \"\\\\x\" in duration \"5\\\\x\""},
+        {"5x`y", "time: unknown unit \"x`y\" in duration \"5x`y\""},
         {"\205\205", "time: invalid duration \"\\x85\\x85\""},
         {"1h5", "time: missing unit in duration \"1h5\""},
         {"1.5.5s", "time: missing unit in duration \"1.5.5s\""},

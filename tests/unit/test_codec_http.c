@@ -193,6 +193,14 @@ static void test_upgrade(void)
     CU_ASSERT_TRUE(codec_http_has_token(SLICE_LIT("a , Upgrade\t,b"), SLICE_LIT("upgrade")));
     CU_ASSERT_FALSE(codec_http_has_token(SLICE_LIT("upgraded,up grade"), SLICE_LIT("upgrade")));
     CU_ASSERT_FALSE(codec_http_has_token(SLICE_EMPTY, SLICE_LIT("upgrade")));
+    CU_ASSERT_FALSE(codec_http_has_token(SLICE_LIT(" ,\t, , downtime"), SLICE_LIT("upgrade")));
+    CU_ASSERT_FALSE(codec_http_has_token(SLICE_LIT("upgradf"), SLICE_LIT("upgrade")));
+    CU_ASSERT_TRUE(codec_http_has_token(SLICE_LIT("a,\tupgrade"), SLICE_LIT("upgrade")));
+    /* one of the two headers alone upgrades nothing */
+    accepts(REQ, "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+            "GET|/|1\nh3 Upgrade=websocket\nend keep\ndone\n");
+    accepts(REQ, "GET / HTTP/1.1\r\nConnection: upgrade\r\n\r\n",
+            "GET|/|1\nh2 Connection=upgrade\nend keep\ndone\n");
 }
 
 static void test_responses(void)
@@ -243,6 +251,9 @@ static void test_refused(void)
     refuses(REQ, "A / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n", CODEC_HTTP_BAD_LENGTH, 33);
     refuses(REQ, "A / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n", CODEC_HTTP_BAD_CODING, 14);
     refuses(REQ, "A / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n", CODEC_HTTP_BAD_CODING, 14);
+    refuses(REQ, "A / HTTP/1.1\r\nTransfer-Encoding: deflate\r\n", CODEC_HTTP_BAD_CODING, 14);
+    refuses(REQ, "A / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            CODEC_HTTP_BAD_CODING, 42);
     refuses(REQ, "A / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n", CODEC_HTTP_BAD_CODING,
             33);
     refuses(REQ, "A / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n", CODEC_HTTP_BAD_CODING,
@@ -290,6 +301,24 @@ static void test_no_body(void)
     CU_ASSERT(slice_eq_str(e.data, "rest"));
     CU_ASSERT_TRUE(codec_http_may_close(&ps));
     CU_ASSERT_EQUAL(codec_http_next(&ps, &in, &e), CODEC_MORE);
+    codec_http_init(&ps, RESP); /* inside a line it may not */
+    in = SLICE_LIT("HTTP/1.1 2");
+    CU_ASSERT_EQUAL(codec_http_next(&ps, &in, &e), CODEC_MORE);
+    CU_ASSERT_FALSE(codec_http_may_close(&ps));
+}
+
+/* What was wrong stays wrong, whatever comes. */
+static void test_error_stays(void)
+{
+    struct codec_http ps;
+    struct codec_http_event e;
+    codec_http_init(&ps, REQ);
+    slice bad = SLICE_LIT("GET  / HTTP/1.1\r\n"), good = SLICE_LIT("GET / HTTP/1.1\r\n\r\n");
+    CU_ASSERT_EQUAL(codec_http_next(&ps, &bad, &e), CODEC_ERROR);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(codec_http_next(&ps, &good, &e), CODEC_ERROR);
+        CU_ASSERT(e.error.kind == CODEC_HTTP_BAD_START && e.error.offset == 4);
+    }
 }
 
 static void test_encode(void)
@@ -314,6 +343,6 @@ static void test_encode(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_requests), UNIT_TEST(test_upgrade), UNIT_TEST(test_responses), UNIT_TEST(test_refused),
-    UNIT_TEST(test_limit),    UNIT_TEST(test_no_body), UNIT_TEST(test_encode),
+    UNIT_TEST(test_limit),    UNIT_TEST(test_no_body), UNIT_TEST(test_encode),    UNIT_TEST(test_error_stays),
 };
 UNIT_MAIN("codec_http", tests)

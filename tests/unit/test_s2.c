@@ -411,6 +411,42 @@ static void test_block_inverse(void)
     }
 }
 
+/* Literals of 62 bytes and matches of 4, from far behind: packed element by element this is longer than it
+ * was, so it is sent as one literal. */
+static void test_block_grows(void)
+{
+    enum { PERIOD = 66, COUNT = 900, BACK = 40, LEN = PERIOD * COUNT };
+    static uint8_t data[LEN], block[LEN + 10 + 8], back[LEN];
+    uint64_t x = 99;
+    for (size_t i = 0; i < LEN; i++) {
+        bool match = i / PERIOD >= BACK && i % PERIOD >= PERIOD - 4;
+        data[i] =
+            match ? data[(i / PERIOD - BACK) * PERIOD + i % PERIOD - (PERIOD - 4)] : (uint8_t)next_rand(&x);
+    }
+    memset(block, 0xa5, sizeof block);
+    size_t got = s2_block_encode(&table, slice_make(data, LEN), true, block);
+    CU_ASSERT_FATAL(got <= s2_block_bound(LEN));
+    CU_ASSERT_EQUAL(block[s2_block_bound(LEN)], 0xa5);
+    CU_ASSERT(got >= LEN + 4 && block[got - LEN - 3] >> 2 == 61); /* a literal with two bytes of length */
+    CU_ASSERT_EQUAL(s2_block_decode(slice_make(block, got), back, LEN), S2_OK);
+    CU_ASSERT_EQUAL(memcmp(back, data, LEN), 0);
+    CU_ASSERT_EQUAL(s2_block_decode(slice_make(block, got), back, LEN - 1), S2_CORRUPT);
+}
+
+static void test_texts(void)
+{
+    static const char *const texts[] = {[S2_OK] = "ok",
+                                        [S2_MORE] = "unexpected EOF",
+                                        [S2_CORRUPT] = "s2: corrupt input",
+                                        [S2_BAD_CHECKSUM] = "s2: crc mismatch",
+                                        [S2_UNSUPPORTED] = "s2: unsupported input",
+                                        [S2_TOO_LARGE] = "s2: decoded block is too large",
+                                        [S2_NO_MEMORY] = "out of memory"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        CU_ASSERT_STRING_EQUAL(s2_rc_text((enum s2_rc)i), texts[i]);
+    CU_ASSERT_STRING_EQUAL(s2_rc_text((enum s2_rc)99), "unknown");
+}
+
 /* Streams of the Go server: backups whole, and the s2 stream inside a compressed store block. */
 static void test_golden(void)
 {
@@ -473,5 +509,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_repeat_codes),  UNIT_TEST(test_block_errors), UNIT_TEST(test_stream_chunks),
     UNIT_TEST(test_stream_errors), UNIT_TEST(test_block_sizes),  UNIT_TEST(test_inverse),
     UNIT_TEST(test_block_inverse), UNIT_TEST(test_golden),       UNIT_TEST(test_damage),
+    UNIT_TEST(test_block_grows),   UNIT_TEST(test_texts),
 };
 UNIT_MAIN("s2", tests)
