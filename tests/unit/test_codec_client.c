@@ -378,7 +378,7 @@ static void test_hmsg(void)
     EXPECT("HMSG\r\n\r\n", "ERROR 1 at 4 state 26\n");
 }
 
-/* covers: CP-89 CP-94 CP-98 CP-100 */
+/* covers: CP-89 CP-94 */
 static void test_sub_unsub(void)
 {
     EXPECT("SUB foo 1\r\nSUB foo.> q 2\r\nSUB a b.c* \xc3\xa4$x\r\n",
@@ -396,7 +396,7 @@ static void test_sub_unsub(void)
     EXPECT("UNSUB a b c\r\n", "ERROR 11 at 6 arg[a b c]\n");
 }
 
-/* covers: CP-59 CP-60 CP-61 CP-62 CP-29 */
+/* covers: CP-59 CP-60 CP-61 */
 static void test_control_line_limit(void)
 {
     const struct options ten = {.headers = true, .max_control_line = 10};

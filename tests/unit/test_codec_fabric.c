@@ -1,6 +1,7 @@
 /* Routes, gateways and leaf nodes: each form of each line, what the Go server accepts and refuses (compared
  * with 2.15.1), payloads, limits, every split, all recorded route traffic, and encoders as the inverse.
- * covers: FB-1 FB-2 FB-3 FB-4 FB-5 FB-6 FB-12 FB-18 */
+ * The parser's part (what a server answers is for scenarios) of
+ * covers: FB-1 FB-2 FB-3 FB-4 FB-5 FB-6 FB-12 FB-18 FB-89 FB-114 FB-118 FB-121 */
 #include "unit.h"
 #include "golden/rec.h"
 #include <midge/gateway.h>

@@ -196,7 +196,6 @@ static void test_rewriting(void)
     remove_gives("", "A", "");
 }
 
-/* covers: CP-83 */
 static void test_building(void)
 {
     char buf[256];

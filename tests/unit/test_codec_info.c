@@ -68,7 +68,7 @@ static void expect_round_trip(const char *json, enum codec_info_end end)
     CU_ASSERT(slice_eq_str(codec_out_slice(&out), want));
 }
 
-/* covers: CP-2 CP-14 */
+/* covers: CP-14 FB-142 */
 static void test_info(void)
 {
     expect_round_trip(client_info, CODEC_INFO_SPACE);
@@ -143,7 +143,7 @@ static void test_info_refused(void)
         "json: cannot unmarshal number into Go struct field Info.gateway_cmd_payload of type []uint8");
 }
 
-/* covers: CP-24 CP-25 CP-28 CP-33 CP-34 CP-35 */
+/* covers: CP-24 CP-28 */
 static void test_connect_merges(void)
 {
     struct codec_connect c, kept;

@@ -449,7 +449,7 @@ static void test_scalars(void)
     CU_ASSERT_EQUAL(a.i8, 127);
 }
 
-/* covers: CP-24 CP-25 CP-28 CP-35 */
+/* covers: CP-24 CP-25 CP-28 */
 static void test_keys_and_null(void)
 {
     struct all a;

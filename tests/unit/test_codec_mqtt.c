@@ -1,6 +1,7 @@
 /* MQTT 3.1.1 and 5.0: all packets with all their fields, each refusal with its place, every split and every
- * truncation, encoders as the inverse.
- * covers: MQ-36 MQ-37 MQ-38 MQ-39 MQ-40 MQ-41 MQ-43 MQ-44 MQ-45 MQ-46 MQ-49 */
+ * truncation, encoders as the inverse. The parser's part (what a server answers is for scenarios) of
+ * covers: MQ-36 MQ-37 MQ-38 MQ-39 MQ-40 MQ-41 MQ-43 MQ-44 MQ-45 MQ-46 MQ-49 MQ-54 MQ-55 MQ-56 MQ-62 MQ-127
+ * covers: MQ-144 MQ-146 */
 #include "unit.h"
 #include <midge/mqtt.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* The PROXY protocol: both versions, every refusal (checked against the Go server's answers), every split,
- * and encoders as the inverse. covers: CP-146 CP-147 CP-148 */
+ * and encoders as the inverse. The parser's part of
+ * covers: CP-147 CP-148 CP-149 CP-150 CP-151 CP-152 */
 #include "unit.h"
 #include <midge/proxy.h>
 

@@ -133,7 +133,7 @@ static void test_session(void)
     EXPECT("info{}\n", "INFO [{}]\n");
 }
 
-/* covers: CP-103 CP-104 CP-78 CP-79 */
+/* covers: CP-103 CP-104 */
 static void test_messages(void)
 {
     EXPECT("MSG foo 1 5\r\nhello\r\nMSG foo 1 _INBOX.x 0\r\n\r\n",

@@ -1,5 +1,6 @@
 /* WebSocket frames: heads of each form, each refusal in the server's order, fragmentation, every split,
- * encoders. covers: CP-205 CP-206 CP-207 CP-208 */
+ * encoders. The parser's part of
+ * covers: CP-209 CP-211 */
 #include "unit.h"
 #include <midge/ws.h>
 #include <stdlib.h>
