@@ -22,8 +22,8 @@ enum codec_duration_error {
 /* *ns is set when the result is OK, *unit when a unit is not known; unit may be NULL. */
 CODEC_API enum codec_duration_error codec_duration_read(slice text, int64_t *ns, slice *unit);
 
-/* What Go says about it: `time: unknown unit "x" in duration "5x"`. Its quotes are not those of quote.h: every
- * byte above 0x7f and below a blank is \x and two hex digits. */
+/* What Go says about it: `time: unknown unit "x" in duration "5x"`. Its quotes are not those of quote.h:
+ * every byte above 0x7f and below a blank is \x and two hex digits. */
 CODEC_API void codec_duration_error_text(struct codec_out *out, enum codec_duration_error error, slice text,
                                          slice unit);
 

@@ -311,8 +311,8 @@ CODEC_API void codec_mqtt_payload_taken(struct codec_mqtt *p, size_t n);
 
 /* The bytes of an event, written when they are at most cap, in the version of the event (of CONNECT: its
  * level). A PUBLISH whose payload is not complete is its head; PAYLOAD is the bytes alone. What 5.0 lets be
- * left out is left out. 0: not to be encoded (a string, list or packet too long, an unknown type, a will's QoS
- * or retain flag without a will, in 3.1.1 a password without a user). */
+ * left out is left out. 0: not to be encoded (a string, list or packet too long, an unknown type, a will's
+ * QoS or retain flag without a will, in 3.1.1 a password without a user). */
 CODEC_API size_t codec_mqtt_encode(const struct codec_mqtt_event *event, uint8_t *out, size_t cap);
 
 /* "CONNECT" ...; "" when the type is not known. */
