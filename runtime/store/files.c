@@ -119,9 +119,11 @@ enum store_rc files_replace_set(struct disk *d, const char *dir, const char *suf
         names[i] = e[i].name;
         if (!set_path(path, dir, names[i], suffix))
             return STORE_INVALID;
-        rc = files_write_plain(d, path, e[i].bytes);
-        /* The mark must not become durable before what it marks. */
-        if (rc == STORE_OK && i + 2 >= count)
+        if (i + 1 < count)
+            rc = files_write_plain(d, path, e[i].bytes);
+        else /* the mark: its name says that all is there, so it gets it last, whole itself */
+            rc = files_write(d, path, e[i].bytes, dir);
+        if (rc == STORE_OK && i + 2 == count)
             rc = files_rc(disk_sync_dir(d, dir));
     }
     if (rc == STORE_OK)

@@ -48,6 +48,7 @@ struct journal {
     struct byte_buf group;
     bool has_spare;  /* SPARE is the file of a retired segment, to be used again */
     uint64_t oldest; /* of this process that may still exist */
+    uint64_t held;   /* generation that claims of an earlier process were carried into; 0: none */
     struct leftover *left;
     size_t left_count;
     struct claim *claims;
@@ -196,23 +197,27 @@ static int load_leftovers(struct journal *j, const struct files_list *l)
     return 0;
 }
 
-/* Remove leftover segments that nobody claims any more. */
+static int remove_segment(struct journal *j, uint64_t generation)
+{
+    char path[DISK_PATH_MAX];
+    segment_path(j, generation, path);
+    int rc = disk_unlink(j->disk, path);
+    return rc < 0 && rc != -ENOENT ? rc : disk_sync_dir(j->disk, j->dir);
+}
+
+/* Remove leftover segments that nobody claims any more. From the oldest on, and each for good before the
+ * next: a younger one may void what an older one holds. */
 static int drop_leftovers(struct journal *j)
 {
-    int rc = 0;
-    for (size_t i = 0; i < j->left_count; i++) {
+    for (size_t i = 0; i < j->left_count && j->left[i].live == 0; i++) {
         struct leftover *l = &j->left[i];
-        char path[DISK_PATH_MAX];
-        if (l->live > 0 || l->generation == 0)
-            continue;
-        segment_path(j, l->generation, path);
-        int gone = disk_unlink(j->disk, path);
-        if (gone < 0 && gone != -ENOENT)
-            rc = gone;
+        int rc = l->generation == 0 ? 0 : remove_segment(j, l->generation);
+        if (rc < 0)
+            return rc;
         buf_free(&l->bytes);
         l->generation = 0;
     }
-    return rc;
+    return 0;
 }
 
 int journal_open(struct disk *d, const char *dir, uint64_t segment_bytes, struct journal **out)
@@ -309,6 +314,8 @@ int journal_roll(struct journal *j)
     j->has_spare = false;
     if (rc == 0 || rc == -ENOENT)
         rc = disk_open(j->disk, path, DISK_WRITE | DISK_CREATE, &j->file);
+    if (rc < 0)
+        j->file = NULL;
     if (rc == 0)
         rc = write_header(j);
     if (rc == 0)
@@ -321,25 +328,59 @@ int journal_roll(struct journal *j)
     return rc;
 }
 
-/* A retired segment may not come back after a crash: its entries are older than what the blocks have become.
- */
+/* Claims that nobody has taken yet go into the present segment, and their files go: younger segments, which
+ * say what of them is settled, are going to be retired. */
+static int carry_claims(struct journal *j)
+{
+    bool any = false;
+    for (size_t i = 0; i < j->claim_count; i++) {
+        struct journal_entry *e = &j->claims[i].entry;
+        if (j->claims[i].done)
+            continue;
+        any = true;
+        journal_add(j, e);
+    }
+    int rc = any ? journal_flush(j) : 0;
+    if (rc < 0)
+        return rc;
+    j->held = any ? j->generation : 0;
+    for (size_t i = 0; rc == 0 && i < j->left_count; i++) {
+        if (j->left[i].generation == 0)
+            continue;
+        rc = remove_segment(j, j->left[i].generation);
+        j->left[i].generation = rc == 0 ? 0 : j->left[i].generation;
+    }
+    return rc;
+}
+
+static bool has_leftovers(const struct journal *j)
+{
+    for (size_t i = 0; i < j->left_count; i++) {
+        if (j->left[i].generation != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A retired segment may not come back after a crash, and never without those behind it: its entries are older
+ * than what the blocks have become. */
 int journal_retire(struct journal *j, uint64_t generation)
 {
-    int rc = 0;
-    bool any = false;
     for (; j->oldest <= generation && j->oldest < j->generation; j->oldest++) {
         char path[DISK_PATH_MAX], spare[DISK_PATH_MAX];
+        int rc = has_leftovers(j) || j->held == j->oldest ? carry_claims(j) : 0;
+        if (rc < 0)
+            return rc;
         segment_path(j, j->oldest, path);
         files_path(spare, j->dir, SPARE);
-        int gone = j->has_spare ? disk_unlink(j->disk, path) : disk_rename(j->disk, path, spare);
-        j->has_spare |= gone == 0;
-        if (gone < 0 && gone != -ENOENT)
-            rc = gone;
-        any = true;
+        rc = j->has_spare ? disk_unlink(j->disk, path) : disk_rename(j->disk, path, spare);
+        j->has_spare |= rc == 0;
+        if (rc == 0 || rc == -ENOENT)
+            rc = disk_sync_dir(j->disk, j->dir);
+        if (rc < 0)
+            return rc;
     }
-    if (rc == 0 && any)
-        rc = disk_sync_dir(j->disk, j->dir);
-    return rc;
+    return 0;
 }
 
 /* ---- entries
@@ -394,44 +435,22 @@ bool journal_is_full(const struct journal *j)
     return j->file == NULL || j->size >= j->segment_bytes;
 }
 
-/* Claims that nobody has taken go into a segment of their own: the others around them are settled, and would
- * be wrong when they came up again. */
-static int carry_claims(struct journal *j)
-{
-    size_t live = 0;
-    for (size_t i = 0; i < j->left_count; i++)
-        live += j->left[i].live;
-    if (live == 0)
-        return 0;
-    int rc = journal_roll(j);
-    for (size_t i = 0; rc == 0 && i < j->claim_count; i++) {
-        if (!j->claims[i].done)
-            journal_add(j, &j->claims[i].entry);
-    }
-    rc = rc == 0 ? journal_flush(j) : rc;
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < j->left_count; i++)
-        j->left[i].live = 0;
-    j->generation--; /* the new segment stays */
-    return drop_leftovers(j);
-}
-
+/* All is in the blocks but claims that nobody has taken: these get a segment of their own, the others go. */
 static int remove_segments(struct journal *j)
 {
-    int rc = carry_claims(j);
     char path[DISK_PATH_MAX];
-    if (rc < 0)
-        return rc;
-    for (uint64_t g = j->oldest; g <= j->generation; g++) {
-        segment_path(j, g, path);
-        int gone = disk_unlink(j->disk, path);
-        if (gone < 0 && gone != -ENOENT)
-            rc = gone;
-    }
+    uint64_t last = j->generation;
+    bool keep = false;
+    for (size_t i = 0; i < j->claim_count; i++)
+        keep |= !j->claims[i].done;
+    int rc = keep ? journal_roll(j) : 0;
+    if (rc == 0)
+        rc = carry_claims(j);
+    for (uint64_t g = j->oldest; rc == 0 && g <= last; g++)
+        rc = remove_segment(j, g);
     files_path(path, j->dir, SPARE);
     disk_unlink(j->disk, path);
-    return rc < 0 ? rc : disk_sync_dir(j->disk, j->dir);
+    return rc;
 }
 
 int journal_close(struct journal *j, bool clean)

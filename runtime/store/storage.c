@@ -425,11 +425,11 @@ static int settle(struct storage *st, const char *dir)
 static int remove_files(struct disk *d, const struct storage_job *j)
 {
     for (size_t i = 0; i < j->unlink_count; i++) {
-        int rc = disk_unlink(d, j->unlinks[i]);
+        int rc = j->unlinks[i] != NULL ? disk_unlink(d, j->unlinks[i]) : disk_sync_dir(d, j->unlink_dir);
         if (rc < 0 && rc != -ENOENT)
             return rc;
     }
-    return j->unlink_dir != NULL && j->unlink_count > 0 ? disk_sync_dir(d, j->unlink_dir) : 0;
+    return j->sync && j->unlink_count > 0 ? disk_sync_dir(d, j->unlink_dir) : 0;
 }
 
 static int finish_job(struct storage *st, const struct storage_job *j)

@@ -37,9 +37,10 @@ struct storage_job {
     bool settle;           /* sync all that the journal alone holds for the store `dir`, then void it there */
     const char *dir;       /* the store's folder */
     const char *new_names; /* folder to sync before the job is complete; NULL: none */
-    const char *const *unlinks; /* paths to remove after the sync; absent ones are fine */
+    const char *const *unlinks; /* paths to remove after the sync, absent ones are fine; NULL: those before it
+                                   are gone for good before those behind it go */
     size_t unlink_count;
-    const char *unlink_dir;                     /* folder to sync after that; NULL: none */
+    const char *unlink_dir;                     /* their folder; with `sync` it is synced after that */
     void (*done)(struct storage_job *, int rc); /* on the port's thread; may submit again */
     bool journaled; /* result: the sync was the journal's; the files follow by themselves */
 

@@ -252,7 +252,7 @@ static inline enum store_rc store_skip(struct store *s, uint64_t first, uint64_t
     return s->ops->skip(s, first, count, now);
 }
 /* STORE_OK with *removed false when it was gone already (or below the first). Beyond the last: file
- * STORE_EOF, memory OK/false. In no block, or 0: file STORE_NOT_FOUND. */
+ * STORE_EOF, memory OK/false. 0: file STORE_NOT_FOUND. */
 static inline enum store_rc store_remove(struct store *s, uint64_t seq, enum store_remove_how how,
                                          bool *removed)
 {

@@ -60,13 +60,14 @@ static enum store_rc open_for_writing(struct block *b)
 
 enum store_rc fs_new_block(struct file_store *fs)
 {
-    uint32_t index = fs->block_count > 0   ? last_block(fs)->index + 1
-                     : fs->next_number > 0 ? fs->next_number
-                                           : 1;
+    /* Never the number of a file that is still to be unlinked. */
+    uint32_t index = fs->block_count > 0 ? last_block(fs)->index + 1 : 1;
+    if (index != 0 && index < fs->next_number)
+        index = fs->next_number;
     struct block *b = index == 0 ? NULL : block_new(fs, index);
     if (b == NULL)
         return STORE_NO_MEMORY;
-    b->first = fs->last + 1;
+    b->first = b->base = fs->last + 1;
     b->last = fs->last;
     b->last_ts = fs->last_ts;
     b->tombs_known = b->new_name = true;

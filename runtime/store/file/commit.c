@@ -56,20 +56,29 @@ static void tell(struct file_store *fs, enum store_rc rc)
         fs->hooks.progress(fs->hooks.ctx, p, rc);
 }
 
-/* Nothing behind the durable mark can be trusted to be on disk: cut the files back to what is, and start
- * again from there. */
+/* The files whose ends are not to be trusted. Without memory for it nothing can be said of them: the process
+ * ends here as in a crash, and the next start reads them. */
+static void note_cuts(struct file_store *fs)
+{
+    fs->cuts = realloc(fs->cuts, (fs->cut_count + fs->block_count) * sizeof fs->cuts[0]);
+    if (fs->cuts == NULL)
+        abort();
+    for (size_t i = 0; i < fs->block_count; i++) {
+        const struct block *b = fs->blocks[i];
+        if (b->durable < b->raw)
+            fs->cuts[fs->cut_count++] = (struct cut_file){b->index, b->durable};
+    }
+}
+
+/* Nothing behind the durable mark can be trusted to be on disk: the files are to be cut back to what is, and
+ * all starts again from there. */
 static void write_failed(struct file_store *fs, int disk_rc)
 {
     enum store_rc rc = files_rc(disk_rc);
     fs_log(fs, 3, "Write failed: %s", store_rc_text(rc));
     tell(fs, rc);
     fs->failed = rc;
-    for (size_t i = 0; i < fs->block_count; i++) {
-        struct block *b = fs->blocks[i];
-        if (b->file != NULL && b->durable < b->raw)
-            storage_file_truncate(b->file,
-                                  b->durable); /* if this fails, so will the reload's reading or writing */
-    }
+    note_cuts(fs);
     fs_reload(fs); /* on failure the store stays failed, and the next append tries again */
 }
 
@@ -80,6 +89,7 @@ static void on_done(struct storage_job *job, int rc)
     struct block *b = c->block;
     uint64_t end = c->end, mark = c->mark, last_seq = c->last_seq;
     bool synced = job->sync, journaled = job->journaled;
+    uint32_t named = job->new_names != NULL ? c->named : 0; /* younger names are not safe yet */
     release_job(fs);
     if (rc < 0) {
         write_failed(fs, rc);
@@ -89,8 +99,8 @@ static void on_done(struct storage_job *job, int rc)
     b->durable = end;
     b->needs_sync = journaled || (!synced && (b->needs_sync || end > 0));
     fs->journaled |= journaled;
-    if (synced)
-        b->new_name = false;
+    for (size_t i = 0; i < fs->block_count && fs->blocks[i]->index <= named; i++)
+        fs->blocks[i]->new_name = false;
     settle_block(b);
     image_settled(fs->host.cache);
     if (mark > 0) {
@@ -148,20 +158,24 @@ static void submit_next(struct file_store *fs)
     }
     c->block = b;
     c->end = b->raw;
+    c->named = last_block(fs)->index;
     c->out = true;
     c->job = (struct storage_job){.writes = &c->write, .write_count = b->file != NULL, .done = on_done};
     c->job.sync = fs->sync == STORE_SYNC_ALWAYS;
-    c->job.new_names = c->job.sync && b->new_name ? fs->msgs : NULL;
-    if (whole) {
-        c->mark = fs->written;
-        c->last_seq = fs->last;
+    if (whole && fs->unlink_count > 0) {
         c->unlinks = fs->unlinks;
         c->unlink_count = fs->unlink_count;
         fs->unlinks = NULL;
         fs->unlink_count = fs->unlink_cap = 0;
         c->job.unlinks = (const char *const *)c->unlinks;
         c->job.unlink_count = c->unlink_count;
-        c->job.unlink_dir = c->job.sync ? fs->msgs : NULL;
+        c->job.unlink_dir = fs->msgs;
+        c->job.sync = true; /* in any mode: what files remembered was written again at the end */
+    }
+    c->job.new_names = c->job.sync && b->new_name ? fs->msgs : NULL;
+    if (whole) {
+        c->mark = fs->written;
+        c->last_seq = fs->last;
     }
     b->handed = b->raw;
     fs->commit_wanted = !whole;
@@ -235,6 +249,7 @@ static enum store_rc sync_block(struct block *b)
     c->write = (struct storage_write){.file = b->file};
     c->block = b;
     c->end = b->raw;
+    c->named = last_block(fs)->index;
     c->out = true;
     c->job = (struct storage_job){.writes = &c->write, .write_count = 1, .sync = true, .done = on_done};
     c->job.new_names = b->new_name ? fs->msgs : NULL;
@@ -254,7 +269,8 @@ enum store_rc fs_sync_now(struct store *s)
 {
     struct file_store *fs = fs_of(s);
     enum store_rc rc = commit_and_wait(fs);
-    if (fs->journaled) /* what the journal holds is safe */
+    if (fs->journaled &&
+        fs->sync == STORE_SYNC_ALWAYS) /* what the journal holds is safe, and nothing else waits */
         return rc;
     for (size_t i = 0; rc == STORE_OK && i < fs->block_count; i++) {
         if (fs->blocks[i]->needs_sync || fs->blocks[i]->new_name)
@@ -274,12 +290,30 @@ static enum store_rc void_journal(struct file_store *fs)
     c->job = (struct storage_job){.settle = true, .dir = fs->dir, .sync = true, .done = on_done};
     storage_submit(fs->host.port, &c->job);
     enum store_rc rc = fs_wait_idle(fs);
-    if (rc != STORE_OK)
-        return rc;
-    for (size_t i = 0; i < fs->block_count; i++)
-        fs->blocks[i]->needs_sync = false;
-    fs->journaled = false;
-    return STORE_OK;
+    fs->journaled = fs->journaled && rc != STORE_OK;
+    return rc;
+}
+
+struct void_job {
+    struct storage_job job;
+    bool done;
+    int rc;
+};
+
+static void on_void(struct storage_job *job, int rc)
+{
+    struct void_job *v = (struct void_job *)job;
+    v->done = true;
+    v->rc = rc;
+}
+
+enum store_rc fs_void_claims(struct file_store *fs)
+{
+    struct void_job v = {.job = {.settle = true, .dir = fs->dir, .sync = true, .done = on_void}};
+    storage_submit(fs->host.port, &v.job);
+    while (!v.done)
+        storage_wait(fs->host.port);
+    return files_rc(v.rc < 0 ? v.rc : storage_claimed(fs->host.port, fs->dir));
 }
 
 enum store_rc fs_settle(struct file_store *fs)

@@ -87,8 +87,9 @@ enum store_rc fs_encode_state(struct store *s, uint64_t failed, uint8_t **buf, s
 /* ---- from a leader
  * ----------------------------------------------------------------------------------------- */
 
-/* Remove what lives in first..last, as limits do: whole blocks at once where no tombstone of theirs is
- * needed. */
+/* Remove what lives in first..last: whole blocks at once where no tombstone of theirs is needed, single
+ * messages with tombstones. (The Go server writes none here; after a crash such messages would come back, and
+ * could push live ones out over a limit.) */
 static enum store_rc remove_range(struct file_store *fs, uint64_t first, uint64_t last)
 {
     enum store_rc rc = STORE_OK;
@@ -115,7 +116,7 @@ static enum store_rc remove_range(struct file_store *fs, uint64_t first, uint64_
             rc = fs_drop_block(fs, b);
         } else {
             first = run_first + 1;
-            rc = fs_remove_message(fs, b, run_first, STORE_REMOVE_LIMIT);
+            rc = fs_remove_message(fs, b, run_first, STORE_REMOVE);
         }
     }
     return rc;

@@ -91,6 +91,7 @@ static void free_store(struct file_store *fs)
         fs_forget_all(fs);
     free(fs->blocks);
     free(fs->unlinks);
+    free(fs->cuts);
     free(fs->lost.ranges);
     seqmap_free(&fs->handed_up);
     if (fs->subjects != NULL)
@@ -188,8 +189,7 @@ static enum store_rc open_all(struct file_store *fs, const struct file_store_opt
             return STORE_NO_MEMORY;
     }
     fs->quiet = true;
-    bool replayed = storage_has_claims(fs->host.port, fs->dir);
-    rc = replayed ? fs_replay(fs) : STORE_OK;
+    rc = storage_has_claims(fs->host.port, fs->dir) ? fs_replay(fs) : STORE_OK;
     if (rc == STORE_OK)
         rc = fs_recover(fs, o->now);
     if (rc == STORE_OK)
@@ -198,8 +198,10 @@ static enum store_rc open_all(struct file_store *fs, const struct file_store_opt
         rc = start_at(fs, o->first_seq);
     if (rc == STORE_OK)
         rc = fs_settle(fs);
-    if (rc == STORE_OK && replayed)
-        rc = files_rc(storage_claimed(fs->host.port, fs->dir));
+    /* One that did not fit has served its purpose, and must not begin to fit now that the blocks are in
+     * order. */
+    if (rc == STORE_OK && fs->index_on_disk && fs->index_stale)
+        rc = fs_drop_index_now(fs);
     fs->quiet = false;
     return rc;
 }
@@ -239,7 +241,8 @@ static enum store_rc fs_close(struct store *s, int64_t now)
 {
     struct file_store *fs = fs_of(s);
     (void)now;
-    enum store_rc rc = fs->failed != STORE_OK ? fs->failed : fs_sync_now(s);
+    /* Also out of the journal: the next to open this folder knows nothing of what it holds. */
+    enum store_rc rc = fs->failed != STORE_OK ? fs->failed : fs_settle(fs);
     if (rc == STORE_OK)
         rc = fs_write_index(fs);
     if (rc == STORE_OK)
@@ -252,6 +255,21 @@ static enum store_rc fs_close(struct store *s, int64_t now)
     return rc;
 }
 
+/* The folder under a name with a dot, which every start removes: so the next stream of the name finds nothing
+ * of this one. false when that is not possible. */
+static bool hide_folder(struct file_store *fs, char hidden[DISK_PATH_MAX])
+{
+    const char *slash = strrchr(fs->dir, '/');
+    int parent = slash == NULL ? 0 : (int)(slash - fs->dir) + 1;
+    int n = snprintf(hidden, DISK_PATH_MAX, "%.*s.%s", parent, fs->dir, fs->dir + parent);
+    if (n <= 0 || n >= DISK_PATH_MAX || files_remove_tree(fs->host.disk, hidden) != STORE_OK ||
+        disk_rename(fs->host.disk, fs->dir, hidden) != 0)
+        return false;
+    char above[DISK_PATH_MAX];
+    snprintf(above, sizeof above, "%.*s", parent > 1 ? parent - 1 : 1, parent > 0 ? fs->dir : ".");
+    return disk_sync_dir(fs->host.disk, above) == 0;
+}
+
 static enum store_rc fs_destroy(struct store *s)
 {
     struct file_store *fs = fs_of(s);
@@ -259,21 +277,13 @@ static enum store_rc fs_destroy(struct store *s)
     fs_wait_idle(fs);
     enum store_rc rc = fs_settle(fs);
     fs_report(fs, -(int64_t)fs->msg_count, -(int64_t)fs->byte_count, 0, SLICE_EMPTY);
+    const char *dir = hide_folder(fs, hidden) ? hidden : fs->dir;
     /* Without its meta.inf a stream does not come back, whatever else a crash leaves of it. */
-    files_path(path, fs->dir, "meta.inf");
+    files_path(path, dir, "meta.inf");
     int disk_rc = disk_unlink(fs->host.disk, path);
     if (disk_rc == 0 || disk_rc == -ENOENT)
-        disk_rc = disk_sync_dir(fs->host.disk, fs->dir);
-    if (disk_rc == 0) {
-        const char *slash = strrchr(fs->dir, '/');
-        size_t parent = slash == NULL ? 0 : (size_t)(slash - fs->dir) + 1;
-        int n = snprintf(hidden, sizeof hidden, "%.*s.%s", (int)parent, fs->dir, fs->dir + parent);
-        bool renamed = n > 0 && n < DISK_PATH_MAX && files_remove_tree(fs->host.disk, hidden) == STORE_OK &&
-                       disk_rename(fs->host.disk, fs->dir, hidden) == 0;
-        rc = files_remove_tree(fs->host.disk, renamed ? hidden : fs->dir);
-    } else {
-        rc = files_rc(disk_rc);
-    }
+        disk_rc = disk_sync_dir(fs->host.disk, dir);
+    rc = disk_rc == 0 ? files_remove_tree(fs->host.disk, dir) : files_rc(disk_rc);
     free_store(fs);
     return rc;
 }

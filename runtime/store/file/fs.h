@@ -105,6 +105,7 @@ struct block {
     uint64_t msgs;
     uint64_t first; /* first live message; last + 1 without one */
     uint64_t last;
+    uint64_t base;    /* no record of a message below this is in the file; 0: not known */
     int64_t first_ts; /* 0 without a message */
     int64_t last_ts;
     struct seqset deleted; /* above first, up to last */
@@ -164,6 +165,7 @@ struct commit {
     uint64_t end;  /* plain length of the block behind the write */
     uint64_t mark; /* of the store, when this job completes all there was; else 0 */
     uint64_t last_seq;
+    uint32_t named; /* the last block there was when the job went out, which may sync the folder */
     bool out;
 };
 
@@ -211,7 +213,7 @@ struct file_store {
     struct commit commit;
     bool journaled;     /* the storage's journal may hold bytes of this store */
     bool commit_wanted; /* submit again when the job that is out is done */
-    char **unlinks;     /* files to remove once everything written so far is durable */
+    char **unlinks;     /* files to remove once everything written so far is durable; NULL: sync the folder */
     size_t unlink_count;
     size_t unlink_cap;
 
@@ -229,7 +231,12 @@ struct file_store {
     size_t maintain_at;   /* block to look at next */
     uint64_t idle_mark;   /* `written` when it was last seen to change ... */
     int64_t idle_since;   /* ... and when */
-    uint32_t next_number; /* of a block when there is none */
+    uint32_t next_number; /* of a new block, at least */
+    struct cut_file {     /* files whose tails a failed write has left: cut before anything is read again */
+        uint32_t block;
+        uint64_t size;
+    } * cuts;
+    size_t cut_count;
 };
 
 static inline struct file_store *fs_of(struct store *s)
@@ -291,7 +298,14 @@ enum store_rc fs_remove(struct store *, uint64_t seq, enum store_remove_how, boo
 enum store_rc fs_remove_message(struct file_store *, struct block *, uint64_t seq, enum store_remove_how);
 /* Drop a block with all that is in it (counts included), its file behind the next commit. */
 enum store_rc fs_drop_block(struct file_store *, struct block *);
-void fs_unlink_later(struct file_store *, const struct block *);
+/* With `last` only when all files before it are gone for good. */
+void fs_unlink_later(struct file_store *, const struct block *, bool last);
+void fs_unlink_path_later(struct file_store *, const char *path); /* NULL: sync the folder in between */
+/* The block's file may hold tombstones for messages whose records other files still hold. */
+enum store_rc fs_tombstones_needed(struct block *, bool *needed);
+/* Where the oldest record may be that a tombstone of the block is for: 0 when no older file has any. */
+uint64_t fs_oldest_record(const struct block *);
+/* A block without messages goes unless it is the last or holds tombstones that are needed. */
 enum store_rc fs_drop_if_useless(struct file_store *, struct block *);
 enum store_rc fs_forget_subjects(struct file_store *, struct block *);
 /* A message that damage took is to go: start again from the blocks, which leaves it out. */
@@ -321,7 +335,8 @@ void ttl_clear(struct ttl_heap *);
 void ttl_pop(struct ttl_heap *); /* the one that expires first */
 enum store_rc fs_write_side_files(struct file_store *);
 enum store_rc fs_drop_side_files(struct file_store *); /* the folder is not synced */
-enum store_rc fs_recover_ttl(struct file_store *);
+/* `trusted`: thw.db and the state were written together, so what it leaves out has no TTL. */
+enum store_rc fs_recover_ttl(struct file_store *, bool trusted);
 
 /* read.c, query.c */
 enum store_rc fs_load(struct store *, uint64_t seq, struct store_msg *);
@@ -365,6 +380,8 @@ static inline void fs_changed(struct file_store *fs)
 /* replay.c */
 /* At open: bytes that only the journal of a crashed process has go into their blocks. */
 enum store_rc fs_replay(struct file_store *);
+/* ... and the journal's are void before anything else happens to the blocks (commit.c). */
+enum store_rc fs_void_claims(struct file_store *);
 
 /* rewrite.c */
 /* All bytes of the block must be in the file and synced (fs_settle). `plain` may be its image's own bytes. */
@@ -389,9 +406,10 @@ enum store_rc fs_add_unlisted(struct file_store *, const struct block_numbers *)
 enum store_rc fs_read_index(struct file_store *, uint32_t highest, struct store_state *prior, bool *fits);
 enum store_rc fs_write_index(struct file_store *);
 bool fs_index_is_large(const struct file_store *);
-/* Before blocks go away that an index.db on disk may name: remove it. The next job syncs the folder before it
- * unlinks. */
+/* Before blocks go away that an index.db on disk may name: it is the next file to be removed. */
 void fs_drop_index(struct file_store *);
+/* Before a block is rewritten without something that index.db still counts: gone when this returns. */
+enum store_rc fs_drop_index_now(struct file_store *);
 /* Before written bytes of blocks change or go: all is synced into the blocks, and what the storage's journal
  * holds for them is void. */
 enum store_rc fs_settle(struct file_store *);

@@ -153,14 +153,27 @@ bool fs_index_is_large(const struct file_store *fs)
 
 void fs_drop_index(struct file_store *fs)
 {
+    fs->index_stale = true;
     if (!fs->index_on_disk)
         return;
     char path[DISK_PATH_MAX];
     files_path(path, fs->msgs, "index.db");
+    fs_unlink_path_later(fs, path);
+    fs_unlink_path_later(fs, NULL);
+    fs->index_on_disk = false;
+}
+
+enum store_rc fs_drop_index_now(struct file_store *fs)
+{
+    char path[DISK_PATH_MAX];
+    files_path(path, fs->msgs, "index.db");
+    fs->index_stale = true;
     int rc = disk_unlink(fs->host.disk, path);
+    if (rc == 0)
+        rc = disk_sync_dir(fs->host.disk, fs->msgs);
     if (rc == 0 || rc == -ENOENT)
         fs->index_on_disk = false;
-    fs->index_stale = true;
+    return rc == -ENOENT ? STORE_OK : files_rc(rc);
 }
 
 /* ---- reading
@@ -248,7 +261,7 @@ static enum index_fault read_block(struct file_store *fs, struct index_reader *r
         return sane ? INDEX_NO_MEMORY : INDEX_SHORT;
     }
     b->bytes = k.bytes;
-    b->first = k.first;
+    b->first = k.first; /* where the file's records begin is not said: base stays unknown */
     b->last = k.last;
     b->msgs = k.last + 1 - k.first - k.deleted.count;
     b->first_ts = b->msgs > 0 ? k.first_ts : 0;
@@ -426,7 +439,5 @@ enum store_rc fs_read_index(struct file_store *fs, uint32_t highest, struct stor
         fs_log(fs, 2, "%s", fault);
     fs_log(fs, 2, "Recovering stream state from index errored: %s",
            keep ? "prior state file" : "corrupt state file");
-    if (!keep)
-        fs_drop_index(fs);
-    return STORE_OK;
+    return keep ? STORE_OK : fs_drop_index_now(fs);
 }

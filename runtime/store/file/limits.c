@@ -129,7 +129,7 @@ enum store_rc fs_update(struct store *s, const struct store_limits *l, slice met
         fs->limits.max_per_subject = -1;
     enum store_rc rc = STORE_OK;
     if (l->allow_ttl && !old.allow_ttl)
-        rc = fs_recover_ttl(fs);
+        rc = fs_recover_ttl(fs, true);
     else if (!l->allow_ttl)
         ttl_clear(&fs->ttl);
     if (rc == STORE_OK)

@@ -118,6 +118,8 @@ static enum store_rc index_records(struct block *b, struct image *m)
         last = r.seq;
         live += block_is_live(b, r.seq);
     }
+    if (m->base == 0 && b->base == 0)
+        b->base = m->count > 0 ? image_seq(m, 0) : UINT64_MAX;
     if (live != b->msgs && !b->damaged) {
         b->damaged = true;
         report_missing(b, m);

@@ -80,10 +80,9 @@ enum store_rc fs_remove_lost(struct file_store *fs, uint64_t seq)
     fs_log(fs, 2, "Sequence %llu is to be removed, but was lost to damage: counting anew",
            (unsigned long long)seq);
     enum store_rc rc = fs_settle(fs);
-    if (rc != STORE_OK)
-        return rc;
-    fs_drop_index(fs);
-    return fs_reload(fs);
+    if (rc == STORE_OK)
+        rc = fs_drop_index_now(fs);
+    return rc == STORE_OK ? fs_reload(fs) : rc;
 }
 
 /* ---- repair
@@ -147,7 +146,8 @@ enum store_rc fs_repair(struct store *s, const struct store_msg *m)
     struct block *b = fs->blocks[i < fs->block_count ? i : fs->block_count - 1];
     struct byte_buf content = {0};
     rc = with_message(b, m, &content);
-    fs_drop_index(fs);
+    if (rc == STORE_OK)
+        rc = fs_drop_index_now(fs);
     if (rc == STORE_OK)
         rc = block_rewrite(b, buf_view(&content), false);
     buf_free(&content);

@@ -28,7 +28,7 @@ static enum store_rc care_for(struct file_store *fs, struct block *b, bool *work
         return rc;
     }
     bool wanted = foreign || worth_compacting(b) || (fs->compress && !b->compressed && !b->damaged);
-    if (wanted && (fs->journaled || b->needs_sync))
+    if (wanted)
         rc = fs_settle(fs);
     if (rc != STORE_OK)
         return rc;

@@ -67,7 +67,13 @@ static enum store_rc undo_purge(struct file_store *fs, const char *fresh, const 
         rc = disk_unlink(fs->host.disk, path);
         rc = rc == -ENOENT ? 0 : rc;
     }
-    return rc < 0 ? files_rc(rc) : files_remove_tree(fs->host.disk, fresh);
+    if (rc == 0)
+        rc = disk_sync_dir(fs->host.disk, fs->msgs);
+    if (rc < 0 && rc != -ENOENT)
+        return files_rc(rc);
+    /* For good: were it found again, it would take a later block of that number with it. */
+    enum store_rc removed = files_remove_tree(fs->host.disk, fresh);
+    return removed == STORE_OK ? files_rc(disk_sync_dir(fs->host.disk, fs->dir)) : removed;
 }
 
 static enum store_rc redo_purge(struct file_store *fs, const char *fresh)

@@ -62,6 +62,8 @@ static enum store_rc take_sequence(struct rebuild *rb, struct block *b, const st
         return STORE_OK; /* does not rise: legacy erased, or what a newer record has replaced */
     if (b->msgs > 0 && b->last + 1 < r->seq && !seqset_insert_range(&b->deleted, b->last + 1, r->seq - 1))
         return STORE_NO_MEMORY;
+    if (message && b->base == 0)
+        b->base = r->seq;
     if (message && b->msgs == 0) {
         b->first = r->seq;
         b->first_ts = r->ts;
@@ -226,6 +228,8 @@ static enum store_rc read_block(struct rebuild *rb, struct block *b, bool *keep)
         seqset_clear(&b->deleted);
     }
     b->tombs_known = true;
+    if (b->base == 0) /* no message at all */
+        b->base = UINT64_MAX;
     buf_free(&plain);
     return rc;
 }
@@ -237,6 +241,7 @@ static enum store_rc add_block(struct rebuild *rb, uint32_t number)
     bool keep = false;
     if (b == NULL)
         return STORE_NO_MEMORY;
+    b->needs_sync = b->new_name = true; /* what a killed process wrote may be in memory only */
     rb->damaged = rb->torn = false;
     rb->floor = rb->highest;
     enum store_rc rc = read_block(rb, b, &keep);
@@ -249,7 +254,7 @@ static enum store_rc add_block(struct rebuild *rb, uint32_t number)
     if (rc == STORE_OK && keep)
         rc = STORE_NO_MEMORY;
     if (rc == STORE_OK)
-        fs_unlink_later(fs, b);
+        fs_unlink_later(fs, b, false);
     block_free(b);
     return rc;
 }

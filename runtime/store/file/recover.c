@@ -139,12 +139,16 @@ static enum store_rc restore_last(struct file_store *fs, const struct store_stat
     return rc;
 }
 
+/* Removals by limits leave no trace in the blocks and are repeated here. First what is too old and what is
+ * too many of a subject: such messages may lie anywhere, and must not push out older ones that live. */
 static enum store_rc enforce_limits(struct file_store *fs, int64_t now)
 {
-    enum store_rc rc = fs_enforce(fs);
-    if (rc == STORE_OK && fs->limits.max_age_ns > 0 && fs->limits.marker_ttl_ns <= 0)
+    enum store_rc rc = STORE_OK;
+    if (fs->limits.max_age_ns > 0 && fs->limits.marker_ttl_ns <= 0)
         rc = fs_expire_old(fs, now);
-    return rc == STORE_OK ? fs_enforce_all_subjects(fs) : rc;
+    if (rc == STORE_OK)
+        rc = fs_enforce_all_subjects(fs);
+    return rc == STORE_OK ? fs_enforce(fs) : rc;
 }
 
 /* The last block takes appends, so it may not be compressed (it was not the last when it was). */
@@ -192,7 +196,7 @@ enum store_rc fs_recover(struct file_store *fs, int64_t now)
     if (rc == STORE_OK)
         rc = restore_last(fs, &prior);
     if (rc == STORE_OK)
-        rc = fs_recover_ttl(fs);
+        rc = fs_recover_ttl(fs, fits);
     return rc == STORE_OK ? enforce_limits(fs, now) : rc;
 }
 
@@ -213,6 +217,32 @@ void fs_forget_all(struct file_store *fs)
     fs->maintain_at = 0;
 }
 
+/* Cut the tails that a failed write has left, for good: what was reported as failed must not come back after
+ * a crash. */
+static enum store_rc cut_tails(struct file_store *fs)
+{
+    while (fs->cut_count > 0) {
+        const struct cut_file *c = &fs->cuts[fs->cut_count - 1];
+        char path[DISK_PATH_MAX];
+        struct disk_file *f;
+        struct disk_stat st;
+        snprintf(path, sizeof path, "%s/%u.blk", fs->msgs, c->block);
+        int rc = disk_open(fs->host.disk, path, DISK_WRITE, &f);
+        if (rc == 0) {
+            rc = disk_file_stat(f, &st);
+            if (rc == 0 && st.size > c->size)
+                rc = disk_truncate(f, c->size);
+            if (rc == 0)
+                rc = disk_sync(f);
+            disk_close(f);
+        }
+        if (rc < 0 && rc != -ENOENT)
+            return files_rc(rc);
+        fs->cut_count--;
+    }
+    return STORE_OK;
+}
+
 /* Everything anew from the files. What was not durable is gone; the difference is reported. */
 enum store_rc fs_reload(struct file_store *fs)
 {
@@ -227,6 +257,8 @@ enum store_rc fs_reload(struct file_store *fs)
     fs->generation++;
     fs->failed = STORE_OK;
     enum store_rc rc = fs_finish_purge(fs);
+    if (rc == STORE_OK)
+        rc = cut_tails(fs);
     if (rc == STORE_OK)
         rc = fs_recover(fs, INT64_MIN);
     fs->durable = ++fs->written;

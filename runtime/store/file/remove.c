@@ -24,7 +24,7 @@ enum store_rc fs_update_first(struct file_store *fs)
     return STORE_OK;
 }
 
-static void unlink_path_later(struct file_store *fs, const char *path)
+void fs_unlink_path_later(struct file_store *fs, const char *path)
 {
     if (fs->unlink_count == fs->unlink_cap) {
         size_t cap = fs->unlink_cap == 0 ? 8 : fs->unlink_cap * 2;
@@ -34,24 +34,29 @@ static void unlink_path_later(struct file_store *fs, const char *path)
         fs->unlinks = grown;
         fs->unlink_cap = cap;
     }
-    char *copy = strdup(path);
-    if (copy != NULL)
+    char *copy = path == NULL ? NULL : strdup(path);
+    if (copy != NULL || path == NULL)
         fs->unlinks[fs->unlink_count++] = copy;
 }
 
-void fs_unlink_later(struct file_store *fs, const struct block *b)
+/* The key goes behind its block: without it the block could not be read. */
+void fs_unlink_later(struct file_store *fs, const struct block *b, bool last)
 {
     char path[DISK_PATH_MAX];
+    if (last && fs->unlink_count > 0)
+        fs_unlink_path_later(fs, NULL);
     block_path(b, ".blk", path);
-    unlink_path_later(fs, path);
+    fs_unlink_path_later(fs, path);
     if (fs->encrypted) {
+        fs_unlink_path_later(fs, NULL);
         block_path(b, ".key", path);
-        unlink_path_later(fs, path);
+        fs_unlink_path_later(fs, path);
     }
     fs_changed(fs);
 }
 
-/* Out of the list and the memory; the file goes behind the next commit. Counts are the caller's. */
+/* Out of the list and the memory; the file goes behind the next commit, index.db, which names it, before it,
+ * and tombstones only behind what they are for. Counts are the caller's. */
 static enum store_rc discard_block(struct file_store *fs, struct block *b)
 {
     if (fs->commit.out && fs->commit.block == b) {
@@ -59,7 +64,8 @@ static enum store_rc discard_block(struct file_store *fs, struct block *b)
         if (rc != STORE_OK)
             return rc;
     }
-    fs_unlink_later(fs, b);
+    fs_drop_index(fs);
+    fs_unlink_later(fs, b, !b->tombs_known || b->tomb_max > 0);
     block_unlist(fs, b);
     block_free(b);
     return STORE_OK;
@@ -84,31 +90,61 @@ static enum store_rc know_tombstones(struct block *b)
     return STORE_OK;
 }
 
+uint64_t fs_oldest_record(const struct block *b)
+{
+    const struct file_store *fs = b->fs;
+    for (size_t i = 0; i < fs->block_count && fs->blocks[i] != b; i++) {
+        if (fs->blocks[i]->base <= fs->blocks[i]->last)
+            return fs->blocks[i]->base == 0 ? 1 : fs->blocks[i]->base;
+    }
+    return 0;
+}
+
+enum store_rc fs_tombstones_needed(struct block *b, bool *needed)
+{
+    enum store_rc rc = know_tombstones(b);
+    uint64_t oldest = fs_oldest_record(b);
+    *needed = oldest != 0 && b->tomb_max >= oldest;
+    return rc;
+}
+
 /* A block without messages goes, unless it is the last or remembers removals that an older file needs. */
 enum store_rc fs_drop_if_useless(struct file_store *fs, struct block *b)
 {
+    bool needed;
     if (b->msgs > 0 || is_last(b))
         return STORE_OK;
-    enum store_rc rc = know_tombstones(b);
-    if (rc == STORE_OK && (b->tomb_max == 0 || b->tomb_max < fs->first))
-        rc = discard_block(fs, b);
-    return rc;
+    enum store_rc rc = fs_tombstones_needed(b, &needed);
+    return rc == STORE_OK && !needed ? discard_block(fs, b) : rc;
 }
 
 /* Before a block loses its last message: if it holds the stream's last sequence, that is remembered in a new
  * block. */
-static enum store_rc remember_last(struct file_store *fs, struct block *b)
+static enum store_rc remember_last(struct file_store *fs, struct block *b, bool *wrote)
 {
-    if (!is_last(b) && b->last != fs->last)
+    *wrote = is_last(b) || b->last == fs->last;
+    if (!*wrote)
         return STORE_OK;
     uint64_t last = b->last;
-    int64_t ts = b->last_ts;
+    int64_t ts = last == fs->last ? fs->last_ts : b->last_ts; /* an erased record has lost its own */
     if (is_last(b)) {
         enum store_rc rc = fs_new_block(fs);
         if (rc != STORE_OK)
             return rc;
     }
     return fs_tombstone(fs, last, ts);
+}
+
+/* Before a block loses its last message `seq`: its file will go, but one that is kept for its tombstones must
+ * not bring the message back. */
+static enum store_rc remember_only(struct file_store *fs, struct block *b, uint64_t seq, int64_t ts,
+                                   bool explicit)
+{
+    bool wrote, needed = false;
+    enum store_rc rc = remember_last(fs, b, &wrote);
+    if (rc == STORE_OK && explicit && !(wrote && b->last == seq))
+        rc = fs_tombstones_needed(b, &needed);
+    return rc == STORE_OK && needed ? fs_tombstone(fs, seq, ts) : rc;
 }
 
 /* The first live message of the block is gone: the next one is the first. */
@@ -151,6 +187,8 @@ static enum store_rc erase(struct block *b, uint64_t seq)
     enum store_rc rc = fs_settle(fs);
     struct image *m;
     if (rc == STORE_OK)
+        rc = fs_drop_index_now(fs); /* one that fits would bring the message back */
+    if (rc == STORE_OK)
         rc = block_load(b, &m);
     if (rc != STORE_OK)
         return rc;
@@ -187,7 +225,7 @@ enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t
     subject[subject_len] = 0;
 
     if (b->msgs == 1)
-        rc = remember_last(fs, b);
+        rc = remember_only(fs, b, seq, ts, how != STORE_REMOVE_LIMIT);
     else if (how != STORE_REMOVE_LIMIT)
         rc = fs_tombstone(fs, seq, ts);
     if (rc == STORE_OK && how == STORE_REMOVE_ERASE && !fs->encrypted)
@@ -206,12 +244,45 @@ enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t
     return rc;
 }
 
+/* The block's file is to go: tombstones in it that older files need are written again at the end. */
+static enum store_rc carry_tombstones(struct file_store *fs, struct block *b)
+{
+    bool needed;
+    struct image *m;
+    struct byte_buf kept = {0};
+    struct record r;
+    uint64_t oldest = fs_oldest_record(b);
+    enum store_rc rc = fs_tombstones_needed(b, &needed);
+    if (rc != STORE_OK || !needed)
+        return rc;
+    rc = block_load(b, &m);
+    for (size_t at = 0; rc == STORE_OK && record_peek(m->buf->bytes + at, m->len - at, &r) == RECORD_GOOD;
+         at += r.size) {
+        if (r.kind == RECORD_TOMBSTONE && r.seq >= oldest && r.seq <= b->tomb_max) {
+            buf_u64(&kept, r.seq);
+            buf_u64(&kept, (uint64_t)r.ts);
+        }
+    }
+    if (kept.failed)
+        rc = STORE_NO_MEMORY;
+    struct byte_reader left = byte_reader_of(buf_view(&kept));
+    while (rc == STORE_OK && reader_left(&left) > 0) {
+        uint64_t seq = take_u64(&left);
+        rc = fs_tombstone(fs, seq, (int64_t)take_u64(&left));
+    }
+    buf_free(&kept);
+    if (rc == STORE_OK)
+        b->tomb_max = 0;
+    return rc;
+}
+
 enum store_rc fs_drop_block(struct file_store *fs, struct block *b)
 {
     uint64_t msgs = b->msgs, bytes = b->bytes;
-    enum store_rc rc = STORE_OK;
-    if (is_last(b) || b->last == fs->last)
-        rc = remember_last(fs, b);
+    bool wrote;
+    enum store_rc rc = remember_last(fs, b, &wrote);
+    if (rc == STORE_OK)
+        rc = carry_tombstones(fs, b);
     if (rc == STORE_OK && fs->subjects != NULL)
         rc = fs_forget_subjects(fs, b);
     if (rc != STORE_OK)

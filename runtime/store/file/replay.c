@@ -110,6 +110,5 @@ enum store_rc fs_replay(struct file_store *fs)
     else if (rp.bytes > 0)
         fs_log(fs, 1, "%llu bytes were restored from the journal", (unsigned long long)rp.bytes);
     seqset_free(&rp.touched);
-    fs->journaled = true;
-    return files_rc(rc);
+    return rc == 0 ? fs_void_claims(fs) : files_rc(rc);
 }

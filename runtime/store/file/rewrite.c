@@ -83,12 +83,6 @@ enum store_rc block_rewrite(struct block *b, slice plain, bool compress)
     return rc;
 }
 
-/* A tombstone of this block that some older file may still need. */
-static bool tombstone_needed(const struct block *b, uint64_t seq)
-{
-    return seq < b->first && seq >= b->fs->first;
-}
-
 /* The records worth keeping, byte for byte. */
 static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_t *last, int64_t *last_ts)
 {
@@ -97,6 +91,7 @@ static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_
     if (rc != STORE_OK)
         return rc;
     struct record r;
+    uint64_t oldest = fs_oldest_record(b);
     b->tomb_max = 0;
     *last = 0;
     for (size_t at = 0; at < m->len; at += r.size) {
@@ -105,7 +100,7 @@ static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_
         if (r.kind == RECORD_MESSAGE && block_is_live(b, r.seq) && r.seq > *last) {
             *last = r.seq;
             *last_ts = r.ts;
-        } else if (r.kind == RECORD_TOMBSTONE && tombstone_needed(b, r.seq)) {
+        } else if (r.kind == RECORD_TOMBSTONE && r.seq < b->first && oldest != 0 && r.seq >= oldest) {
             b->tomb_max = r.seq > b->tomb_max ? r.seq : b->tomb_max;
         } else {
             continue;
@@ -118,8 +113,10 @@ static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_
 
 static bool is_settled(const struct block *b)
 {
-    return b->durable == b->raw && b->handed == b->raw && !b->needs_sync && !b->fs->journaled &&
-           !(b->fs->commit.out && b->fs->commit.block == b);
+    /* Nothing of the store waits: what this block no longer remembers must have happened for good. */
+    const struct file_store *fs = b->fs;
+    return fs->durable == fs->written && fs->unlink_count == 0 && !fs->commit.out && !b->needs_sync &&
+           !fs->journaled;
 }
 
 enum store_rc block_compact(struct block *b)
@@ -134,6 +131,7 @@ enum store_rc block_compact(struct block *b)
     if (rc == STORE_OK && kept.len < before) {
         rc = block_rewrite(b, buf_view(&kept), fs->compress);
         if (rc == STORE_OK) {
+            b->base = b->first;
             b->last = last;
             b->last_ts = last_ts;
             seqset_remove_above(&b->deleted, last);

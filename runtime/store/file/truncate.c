@@ -1,21 +1,23 @@
 /* Everything above a sequence goes. Rare (a raft log that followed a wrong leader), so it takes the safe way:
  * bring the files into the wanted form, then open the store anew from them.
  *
- * Order. First a new block gets the tombstones that would go with what is cut off, and is synced. Then blocks
- * are removed from the last one down, then the block that holds the new last sequence is cut. A crash
- * anywhere between leaves a store that ends somewhere between the old and the new last sequence and has no
- * removal forgotten. */
+ * Order. First new blocks get the tombstones that would go with what is cut off, and are synced. Then blocks
+ * are removed from the last one down, then the block that holds the new last sequence is cut, and last go the
+ * tombstones for what is no more. A crash anywhere between leaves a store that ends somewhere between the old
+ * and the new last sequence (or remembers the old one by a tombstone) and has no removal forgotten. */
 #include "store/file/fs.h"
 
 #include <errno.h>
 
-/* What is cut off: tombstones to keep, and the place where the block of the new last sequence ends. */
+/* What is cut off: tombstones to keep as pairs of u64 sequence and u64 time. Those for sequences beyond the
+ * new last one are kept only until the messages are gone that they are for. */
 struct cut {
-    struct byte_buf kept; /* pairs of u64 sequence, u64 time */
+    struct byte_buf kept;
+    struct byte_buf beyond;
     uint64_t last;
 };
 
-static enum store_rc keep_tombstones(struct file_store *fs, struct block *b, size_t from, struct cut *c)
+static enum store_rc keep_tombstones(struct block *b, size_t from, struct cut *c)
 {
     struct image *m;
     enum store_rc rc = block_load(b, &m);
@@ -23,12 +25,13 @@ static enum store_rc keep_tombstones(struct file_store *fs, struct block *b, siz
     if (rc != STORE_OK)
         return rc;
     for (size_t at = from; record_peek(m->buf->bytes + at, m->len - at, &r) == RECORD_GOOD; at += r.size) {
-        if (r.kind == RECORD_TOMBSTONE && r.seq <= c->last && r.seq >= fs->first) {
-            buf_u64(&c->kept, r.seq);
-            buf_u64(&c->kept, (uint64_t)r.ts);
+        struct byte_buf *to = r.seq <= c->last ? &c->kept : &c->beyond;
+        if (r.kind == RECORD_TOMBSTONE) {
+            buf_u64(to, r.seq);
+            buf_u64(to, (uint64_t)r.ts);
         }
     }
-    return c->kept.failed ? STORE_NO_MEMORY : STORE_OK;
+    return c->kept.failed || c->beyond.failed ? STORE_NO_MEMORY : STORE_OK;
 }
 
 /* Where in the block the first record above c->last begins; *whole: there is none. (What follows a tombstone
@@ -99,27 +102,40 @@ static enum store_rc remove_blocks(struct file_store *fs, size_t first, size_t e
     return STORE_OK;
 }
 
-/* A new block at the end with the tombstones kept, and one for the new last sequence when that has no
- * message. */
-static enum store_rc write_kept(struct file_store *fs, const struct cut *c, bool last_is_live,
-                                int64_t last_ts)
+static enum store_rc write_tombstones(struct file_store *fs, const struct byte_buf *list)
 {
-    if (c->kept.len == 0 && last_is_live)
-        return STORE_OK;
-    enum store_rc rc = fs_new_block(fs);
-    struct byte_reader r = byte_reader_of(buf_view(&c->kept));
+    struct byte_reader r = byte_reader_of(buf_view(list));
+    enum store_rc rc = STORE_OK;
     while (rc == STORE_OK && reader_left(&r) > 0) {
         uint64_t seq = take_u64(&r);
         rc = fs_tombstone(fs, seq, (int64_t)take_u64(&r));
     }
+    return rc;
+}
+
+/* New blocks at the end with the tombstones, and one for the new last sequence when that has no message.
+ * Those that stay come first, in blocks of their own. */
+static enum store_rc write_kept(struct file_store *fs, const struct cut *c, bool last_is_live,
+                                int64_t last_ts, size_t *end)
+{
+    enum store_rc rc = STORE_OK;
+    if (c->kept.len > 0 || !last_is_live)
+        rc = fs_new_block(fs);
+    if (rc == STORE_OK)
+        rc = write_tombstones(fs, &c->kept);
     if (rc == STORE_OK && !last_is_live)
         rc = fs_tombstone(fs, c->last, last_ts);
+    *end = fs->block_count;
+    if (rc == STORE_OK && c->beyond.len > 0)
+        rc = fs_new_block(fs);
+    if (rc == STORE_OK)
+        rc = write_tombstones(fs, &c->beyond);
     return rc == STORE_OK ? fs_sync_now(&fs->base) : rc;
 }
 
 static enum store_rc cut_files(struct file_store *fs, struct cut *c)
 {
-    size_t beyond = first_block_beyond(fs, c->last), end = fs->block_count, place = 0;
+    size_t beyond = first_block_beyond(fs, c->last), end = fs->block_count, place = 0, stay;
     enum store_rc rc = STORE_OK;
     /* The first of these blocks that reaches above the new last may begin below it: then it is cut. */
     struct block *edge = NULL;
@@ -128,19 +144,21 @@ static enum store_rc cut_files(struct file_store *fs, struct cut *c)
         rc = cut_place(fs->blocks[beyond], c, &place, &whole);
     if (rc == STORE_OK && !whole && place > 0) {
         edge = fs->blocks[beyond++];
-        rc = keep_tombstones(fs, edge, place, c);
+        rc = keep_tombstones(edge, place, c);
     }
     for (size_t i = beyond; rc == STORE_OK && i < end; i++)
-        rc = keep_tombstones(fs, fs->blocks[i], 0, c);
+        rc = keep_tombstones(fs->blocks[i], 0, c);
     struct block *holder = block_of(fs, c->last);
     struct store_msg m;
     bool live =
         holder != NULL && block_is_live(holder, c->last) && block_message(holder, c->last, &m) == STORE_OK;
     if (rc == STORE_OK)
-        rc = write_kept(fs, c, live, live ? m.ts : fs->last_ts);
+        rc = write_kept(fs, c, live, live ? m.ts : fs->last_ts, &stay);
     if (rc == STORE_OK)
         rc = remove_blocks(fs, beyond, end);
-    return rc == STORE_OK && edge != NULL ? cut_block(edge, place) : rc;
+    if (rc == STORE_OK && edge != NULL)
+        rc = cut_block(edge, place);
+    return rc == STORE_OK ? remove_blocks(fs, stay, fs->block_count) : rc;
 }
 
 /* Back to "never used": files from the last one down, then a first block. */
@@ -237,10 +255,11 @@ enum store_rc fs_truncate(struct store *s, uint64_t last, int64_t now)
     enum store_rc rc = fs_settle(fs);
     if (rc != STORE_OK)
         return rc;
-    fs_drop_index(fs);
     rc = fs_drop_side_files(fs); /* they name sequences that will be used again */
     if (rc == STORE_OK)
         rc = files_rc(disk_sync_dir(fs->host.disk, fs->msgs));
+    if (rc == STORE_OK)
+        rc = fs_drop_index_now(fs);
     if (rc != STORE_OK)
         return rc;
     if (last == 0)
@@ -255,6 +274,7 @@ enum store_rc fs_truncate(struct store *s, uint64_t last, int64_t now)
         rc = rc != STORE_OK ? rc : reloaded;
     }
     buf_free(&c.kept);
+    buf_free(&c.beyond);
     free(live.run);
     return rc;
 }

@@ -174,18 +174,26 @@ static enum store_rc scan_block(struct file_store *fs, struct block *b, uint64_t
     return STORE_OK;
 }
 
-enum store_rc fs_recover_ttl(struct file_store *fs)
+enum store_rc fs_recover_ttl(struct file_store *fs, bool trusted)
 {
     if (!fs->limits.allow_ttl)
         return STORE_OK;
     uint64_t stamp;
     enum store_rc rc = read_ttls(fs, &stamp);
-    if (rc != STORE_OK || fs->msg_count == 0 || stamp > fs->last)
+    if (rc != STORE_OK || fs->msg_count == 0)
         return rc;
+    bool complete = stamp > fs->last;
+    if (complete && trusted)
+        return STORE_OK;
+    if (!trusted) { /* messages that a limit had removed may be back: all is read again */
+        ttl_clear(&fs->ttl);
+        stamp = 0;
+    }
     if (stamp < fs->first)
         stamp = fs->first;
-    fs_log(fs, 2, "TTL state is outdated; attempting to recover using linear scan (seq %llu to %llu)",
-           (unsigned long long)stamp, (unsigned long long)fs->last);
+    if (!complete)
+        fs_log(fs, 2, "TTL state is outdated; attempting to recover using linear scan (seq %llu to %llu)",
+               (unsigned long long)stamp, (unsigned long long)fs->last);
     for (size_t i = block_position(fs, stamp); rc == STORE_OK && i < fs->block_count; i++) {
         struct block *b = fs->blocks[i];
         if (b->msgs > 0 && (b->ttls > 0 || !fs->ttl_counts_known))
