@@ -59,6 +59,7 @@ static void loop_start(struct net_loop *l, void *ctx)
 static void loop_stop(struct net_loop *l, void *ctx)
 {
     struct server *s = ctx;
+    client_loop_stop(l->user);
     if (l->index != 0)
         return;
     net_listener_close(s->listener);
@@ -73,15 +74,27 @@ static void on_accepted(struct net_loop *l, struct env_pipe *pipe, void *ctx)
     client_accept(&s->host, l, pipe);
 }
 
+static void host_port(const struct server *s, int port, char *buf, size_t size)
+{
+    bool v6 = memchr(s->options->host.ptr, ':', s->options->host.len) != NULL;
+    snprintf(buf, size, "%s%.*s%s:%d", v6 ? "[" : "", LOG_SLICE(s->options->host), v6 ? "]" : "", port);
+}
+
+/* Once while it lasts, and at most once a second when it comes and goes. */
 static void on_trouble(int err, int sleep_ms, void *ctx)
 {
     struct server *s = ctx;
-    char reason[ERRTEXT_MAX];
+    char where[300], reason[ERRTEXT_MAX];
+    if (sleep_ms > NET_LISTENER_PAUSE_MS)
+        return;
+    host_port(s, server_port(s), where, sizeof where);
+    errtext(err, reason);
     if (sleep_ms > 0)
-        log_err(log_of(s), "Temporary Client Accept Error(%s), sleeping %dms", errtext(err, reason),
-                sleep_ms);
+        log_limited_key(log_of(s), LOG_ERR, SLICE_LIT("accept"),
+                        "Temporary Client Accept Error(accept tcp %s: accept4: %s), sleeping %dms", where,
+                        reason, sleep_ms);
     else
-        log_err(log_of(s), "Client Accept error: %s", errtext(err, reason));
+        log_limited_key(log_of(s), LOG_ERR, SLICE_LIT("accept"), "Client Accept error: %s", reason);
 }
 
 /* The address to listen on: a literal, or a name that is looked up (blocking: only at start). */
@@ -114,12 +127,6 @@ static int port_of(const struct env_addr *a)
 {
     return ntohs(a->sa.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&a->sa)->sin6_port
                                              : ((const struct sockaddr_in *)&a->sa)->sin_port);
-}
-
-static void host_port(const struct server *s, int port, char *buf, size_t size)
-{
-    bool v6 = memchr(s->options->host.ptr, ':', s->options->host.len) != NULL;
-    snprintf(buf, size, "%s%.*s%s:%d", v6 ? "[" : "", LOG_SLICE(s->options->host), v6 ? "]" : "", port);
 }
 
 /* The bound port is known now: INFO says it. */

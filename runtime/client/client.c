@@ -1,6 +1,7 @@
 #include "client/client_internal.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <midge/duration.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@ bool client_loop_init(struct client_loop *l, struct client_host *h, unsigned slo
 
 void client_loop_free(struct client_loop *l)
 {
+    assert(l->leaving == NULL);
     sublist_result_free(&l->result);
     sublist_scratch_free(l->scratch);
 }
@@ -146,10 +148,14 @@ static void on_caught_up(struct net_conn *conn, int64_t took_ns, size_t chunks, 
 
 /* ---- the end ---- */
 
-static bool reason_drops_output(enum close_reason why)
+/* How long what lies in the outbox may still be written. At a shutdown as long as any write, so that a reader
+ * that is only slow gets its messages whole. */
+static int64_t linger_of(const struct client *c, enum close_reason why)
 {
-    return why == CLOSE_READ || why == CLOSE_WRITE || why == CLOSE_SLOW_PENDING ||
-           why == CLOSE_SLOW_DEADLINE || why == CLOSE_TLS;
+    if (why == CLOSE_READ || why == CLOSE_WRITE || why == CLOSE_SLOW_PENDING || why == CLOSE_SLOW_DEADLINE ||
+        why == CLOSE_TLS)
+        return 0;
+    return why == CLOSE_SHUTDOWN && c->conn.write_deadline > 0 ? c->conn.write_deadline : LINGER_NS;
 }
 
 void client_close(struct client *c, enum close_reason why)
@@ -162,11 +168,12 @@ void client_close(struct client *c, enum close_reason why)
     net_disarm(l, &c->ping_timer);
     net_disarm(l, &c->stall_timer);
     client_auth_cancel(c);
+    net_conn_seal(&c->conn);
     client_drop_all_subs(c);
     client_unbind(c);
     client_events_free(c);
     client_log(c, LOG_DBG, "Client connection closed: %s", close_reason_text(why));
-    net_conn_close(&c->conn, reason_drops_output(why) ? 0 : LINGER_NS);
+    net_conn_close(&c->conn, linger_of(c, why));
 }
 
 static void on_closed(struct net_conn *conn)

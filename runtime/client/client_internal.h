@@ -156,11 +156,14 @@ bool client_bind(struct client *c, struct account *account, struct permissions *
 void client_sub(struct client *c, const struct codec_client_sub *ev);
 void client_unsub(struct client *c, const struct codec_client_unsub *ev);
 void client_drop_sub(struct client *c, struct sub *sub);
-void client_drop_all_subs(struct client *c);
 /* Remove the subscriptions that the present permissions do not allow, and tell the client. */
 void client_check_subs(struct client *c);
 void client_reap_expired(struct client *c);
 void client_attention(struct net_conn *conn);
+
+/* client_leave.c */
+/* From here on none of its subscriptions gets anything, and their sids are free. */
+void client_drop_all_subs(struct client *c);
 
 /* client_pub.c */
 /* The checks that need only the line: false when the connection was closed. */

@@ -47,10 +47,6 @@ static bool may_subscribe(struct client *c, const struct codec_client_sub *ev)
                         c->label);
         return false;
     }
-    if (!codec_subject_is_subscription(ev->subject)) {
-        client_err(c, "Invalid Subject");
-        return false;
-    }
     return true;
 }
 
@@ -79,7 +75,12 @@ void client_sub(struct client *c, const struct codec_client_sub *ev)
     client_reap_expired(c);
     if (!may_subscribe(c, ev))
         return;
-    if (sid_map_find(&c->subs, ev->sid) == NULL && !add_sub(c, ev)) {
+    bool known = sid_map_find(&c->subs, ev->sid) != NULL; /* then nothing is done, whatever the subject is */
+    if (!known && !codec_subject_is_subscription(ev->subject)) {
+        client_err(c, "Invalid Subject");
+        return;
+    }
+    if (!known && !add_sub(c, ev)) {
         client_log(c, LOG_ERR, "out of memory for a subscription");
         client_close(c, CLOSE_PROTOCOL);
         return;
@@ -167,22 +168,6 @@ void client_reap_expired(struct client *c)
 void client_attention(struct net_conn *conn)
 {
     client_reap_expired(client_of(conn));
-}
-
-void client_drop_all_subs(struct client *c)
-{
-    client_reap_expired(c);
-    size_t at = 0;
-    struct sub *sub;
-    /* Closed first, all of them under one lock: no delivery may slip in between two removals. */
-    outbox_lock(&c->conn.out);
-    while ((sub = sid_map_next(&c->subs, &at)) != NULL)
-        sub_close(sub);
-    outbox_unlock(&c->conn.out);
-    at = 0;
-    while ((sub = sid_map_next(&c->subs, &at)) != NULL)
-        sublist_remove(c->account->sublist, &c->conn.loop->reader, sub);
-    sid_map_free(&c->subs);
 }
 
 static void tell_removed(struct client *c, const struct sub *sub)

@@ -54,6 +54,8 @@ struct client_counters {
     _Atomic uint64_t in_msgs, in_bytes, out_msgs, out_bytes, slow_consumers, stale, stalled, total;
 };
 
+struct leaving;
+
 /* What a loop owns for its clients. */
 struct client_loop {
     struct client_host *host;
@@ -62,6 +64,8 @@ struct client_loop {
     uint64_t rng;                 /* xorshift state, never 0 */
     struct client_counters counters;
     struct net_timer rate_timer; /* tells of TLS connections turned away, once a second */
+    struct leaving *leaving;     /* large sets of subscriptions being taken out, oldest first */
+    struct net_timer leave_timer;
 };
 
 struct client_host {
@@ -83,8 +87,10 @@ static inline const struct client_settings *client_settings(struct client_host *
     return atomic_load_explicit(&h->settings, memory_order_acquire);
 }
 
-/* Set up and tear down the per-loop part; called by the loops' start and stop. */
+/* Set up the per-loop part before the loop starts; end on the loop, after its last connection has closed, what
+ * it still has to do; tear it down when the loop has ended. */
 bool client_loop_init(struct client_loop *l, struct client_host *h, unsigned slot);
+void client_loop_stop(struct client_loop *l);
 void client_loop_free(struct client_loop *l);
 
 #endif

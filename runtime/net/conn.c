@@ -506,17 +506,43 @@ static void release(struct epoch_node *node)
     c->handler->free(c);
 }
 
+/* The last step of a closed connection, when no list of touched outboxes and nobody else holds it. */
+static void retire(struct net_conn *c, bool touched)
+{
+    if (c->gone && !touched && c->holds == 0)
+        epoch_retire(&c->loop->reader, &c->dead, release);
+}
+
+void net_conn_hold(struct net_conn *c)
+{
+    c->holds++;
+}
+
+void net_conn_unhold(struct net_conn *c)
+{
+    outbox_lock(&c->out);
+    bool touched = c->out.scheduled;
+    outbox_unlock(&c->out);
+    c->holds--;
+    retire(c, touched);
+}
+
+void net_conn_seal(struct net_conn *c)
+{
+    outbox_lock(&c->out);
+    if (c->out.state == OUTBOX_OPEN)
+        c->out.state = OUTBOX_CLOSED;
+    outbox_unlock(&c->out);
+}
+
 void net_conn_close(struct net_conn *c, int64_t linger_ns)
 {
     if (c->closing)
         return;
     c->closing = true;
     net_direct_end(c);
-    outbox_lock(&c->out);
-    bool broken = c->out.state != OUTBOX_OPEN;
-    if (!broken)
-        c->out.state = OUTBOX_CLOSED;
-    outbox_unlock(&c->out);
+    net_conn_seal(c);
+    bool broken = c->out.state != OUTBOX_CLOSED; /* it stays what it is now */
     net_disarm(c->loop, &c->write_timer);
     if (broken || linger_ns == 0) {
         net_conn_close_now(c, false);
@@ -566,7 +592,5 @@ void net_conn_close_now(struct net_conn *c, bool reset)
         c->out.state = OUTBOX_CLOSED;
     bool touched = c->out.scheduled;
     outbox_unlock(&c->out);
-    /* While somebody's list still holds it, the flush that ends this frees it. */
-    if (!touched)
-        epoch_retire(&c->loop->reader, &c->dead, release);
+    retire(c, touched); /* while somebody's list still holds it, the flush that ends this frees it */
 }

@@ -72,6 +72,7 @@ struct net_conn {
     struct epoch_node dead;       /* when it is closed: others may still look at it for a while */
     struct net_timer write_timer; /* write deadline, or how long a closing one may linger */
     unsigned parked;              /* > 0: nothing is read or parsed */
+    unsigned holds;               /* > 0: its memory stays when it is closed */
     bool started, closing, gone, late;
     bool alone;   /* no other loop writes any more */
     bool reading; /* inside `bytes`: a resume must not run it again */
@@ -107,6 +108,12 @@ void net_conn_send(struct net_conn *c, slice bytes);
 void net_conn_flush(struct net_conn *c);
 /* Bytes that wait in the pipe's way (written by nobody yet). */
 bool net_conn_idle_out(const struct net_conn *c);
+
+/* Nothing more is appended to its outbox; what lies there is still written. For who is about to close it. */
+void net_conn_seal(struct net_conn *c);
+/* Its memory stays until as many net_conn_unhold, however early it is closed: others still point to it. */
+void net_conn_hold(struct net_conn *c);
+void net_conn_unhold(struct net_conn *c);
 
 /* Close. `linger_ns` > 0: first try that long to write what waits. No handler but `closed` and `free` is
  * called. */

@@ -33,7 +33,8 @@ struct real_loop {
     uv_timer_t timer;
     uv_prepare_t turn_end;
     atomic_bool stopping;
-    bool stopped; /* `stop` has run */
+    bool stopped;  /* `stop` has run */
+    bool in_timer; /* the timer's handler runs */
 };
 
 struct real_listener {
@@ -132,8 +133,10 @@ static void on_wake(uv_poll_t *p, int status, int events)
 static void on_timer(uv_timer_t *t)
 {
     struct real_loop *l = t->data;
+    l->in_timer = true;
     if (l->handler.timer != NULL)
         l->handler.timer(l->ctx);
+    l->in_timer = false;
 }
 
 /* libuv runs prepare handles right before it waits: the end of a turn. */
@@ -212,7 +215,9 @@ static void real_loop_arm(struct env_loop *l, int64_t mono_ns)
         return;
     }
     int64_t left = mono_ns - read_clock(CLOCK_MONOTONIC);
-    uint64_t ms = left <= 0 ? 0 : (uint64_t)(left + 999999) / 1000000;
+    /* libuv runs timers until none is due: one that its own handler sets for now would keep out everything
+     * else. */
+    uint64_t ms = left <= 0 ? r->in_timer : (uint64_t)(left + 999999) / 1000000;
     uv_update_time(&r->uv);
     uv_timer_start(&r->timer, on_timer, ms, 0);
 }
@@ -338,7 +343,8 @@ static void free_data(uv_handle_t *h)
 static void real_listener_close(struct env_listener *s)
 {
     struct real_listener *r = (struct real_listener *)s;
-    /* The descriptor last: once it is closed another thread may get its number, and libuv still uses it here. */
+    /* The descriptor last: once it is closed another thread may get its number, and libuv still uses it here.
+     */
     uv_close((uv_handle_t *)&r->poll, free_data);
     close(r->fd);
 }

@@ -5,7 +5,6 @@
 
 #define BACKLOG      4096
 #define ACCEPT_BATCH 64 /* connections taken before others get their turn */
-#define SLEEP_MIN_MS 10
 #define SLEEP_MAX_MS 1000
 #define NS_PER_MS    1000000
 
@@ -45,7 +44,7 @@ static void resume(void *ctx)
 
 static void pause_accepting(struct net_listener *s, int err)
 {
-    s->sleep_ms = s->sleep_ms == 0 ? SLEEP_MIN_MS : 2 * s->sleep_ms;
+    s->sleep_ms = s->sleep_ms == 0 ? NET_LISTENER_PAUSE_MS : 2 * s->sleep_ms;
     if (s->sleep_ms > SLEEP_MAX_MS)
         s->sleep_ms = SLEEP_MAX_MS;
     struct net_loop *l = &s->group->loops[0];

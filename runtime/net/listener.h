@@ -8,6 +8,8 @@
 
 #include "net/loop.h"
 
+#define NET_LISTENER_PAUSE_MS 10 /* the first pause of a row */
+
 struct net_listener;
 
 struct net_listener_handler {

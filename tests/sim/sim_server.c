@@ -281,6 +281,12 @@ void sim_server_run(struct sim_server *s, int64_t ns)
     sim_run(s->world, ns);
 }
 
+void sim_server_cut(struct sim_server *s, bool cut)
+{
+    sim_cut(s->server_host, s->client_host, cut);
+    sim_cut(s->client_host, s->server_host, cut);
+}
+
 /* ---- clients ---- */
 
 struct sim_client *sim_client_new(struct sim_server *s, bool hello)

@@ -40,5 +40,7 @@ void sim_client_pause(struct sim_client *c, bool paused);
 void sim_client_close(struct sim_client *c);
 bool sim_client_closed(struct sim_client *c); /* by the server, after running a while */
 void sim_server_run(struct sim_server *s, int64_t ns);
+/* Nothing passes between clients and server, and nobody is told; or again. */
+void sim_server_cut(struct sim_server *s, bool cut);
 
 #endif

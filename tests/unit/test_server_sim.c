@@ -220,6 +220,166 @@ static void test_stalled_reader(void)
     }
 }
 
+/* A consumer past 3/4 of max_pending: who publishes to it waits a little, who does not waits not at all. */
+static void stalled_others(struct sim_server *s)
+{
+    enum { ROUNDS = 50, ENOUGH = 1400 }; /* KB: past 3/4 of max_pending, whatever the pipes hold */
+    struct sim_client *slow = sim_client_new(s, true), *fast = sim_client_new(s, true),
+                      *p = sim_client_new(s, true), *q = sim_client_new(s, true);
+    int64_t held = 0, free_of_it = 0;
+    sim_client_send(slow, "SUB x 1\r\n");
+    sim_client_sync(slow);
+    sim_client_send(fast, "SUB y 1\r\n");
+    sim_client_sync(fast);
+    sim_client_pause(slow, true);
+    for (int i = 0; i < ENOUGH; i++)
+        sim_client_send(p, "PUB x 1000\r\n%01000d\r\n", i);
+    sim_client_sync(p);
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t start = sched_now(sim_server_sched(s));
+        sim_client_send(p, "PUB x 1\r\nx\r\n");
+        sim_client_sync(p);
+        held += sched_now(sim_server_sched(s)) - start;
+        start = sched_now(sim_server_sched(s));
+        sim_client_send(q, "PUB y 1\r\ny\r\n");
+        sim_client_sync(q);
+        CU_ASSERT_STRING_EQUAL(sim_client_sync(fast), "MSG y 1 1\r\ny\r\n");
+        free_of_it += sched_now(sim_server_sched(s)) - start;
+    }
+    /* Virtual time: exact for a seed. Two round trips take 3 ms with the world's own delays. */
+    CU_ASSERT(held >= ROUNDS * 2 * MS);
+    CU_ASSERT(held <= ROUNDS * 13 * MS);
+    CU_ASSERT(free_of_it <= ROUNDS * 4 * MS);
+    sim_client_pause(slow, false);
+    CU_ASSERT_EQUAL(sim_client_count(slow, "MSG x 1 1000\r\n"), ENOUGH);
+}
+
+static void test_stalled_others(void)
+{
+    for (uint64_t seed = 1; seed <= seeds() / 5 + 4; seed++) {
+        struct sim_server *s =
+            sim_server_new(seed, 1 + (unsigned)(seed % 4),
+                           "host: \"10.0.0.1\"\nmax_pending: 1500000\nmax_payload: 100000\n");
+        stalled_others(s);
+        sim_server_free(s);
+    }
+}
+
+/* ---- many subscriptions ---- */
+
+static void subscribe_many(struct sim_client *c, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        sim_client_send(c, i % 3 == 0 ? "SUB many.%u %u\r\n" : "SUB many.%u.* %u\r\n", i, i);
+    sim_client_sync(c);
+}
+
+/* A client that has gone gets nothing more, however many subscriptions are still on their way out. */
+static void many_gone(struct sim_server *s)
+{
+    struct sim_client *many = sim_client_new(s, true), *asker = sim_client_new(s, true);
+    subscribe_many(many, 6000);
+    sim_client_send(asker, "SUB in 9\r\nPUB many.5997 in 1\r\nx\r\n");
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(asker), "");
+    sim_client_close(many);
+    for (bool gone = false; !gone;) {
+        sim_client_send(asker, "PUB many.5997 in 1\r\nx\r\n");
+        gone = strstr(sim_client_sync(asker), "503") != NULL;
+    }
+    for (unsigned i = 0; i < 6000; i += 600) {
+        sim_client_send(asker, "PUB many.%u in 1\r\nx\r\nPUB many.%u.x in 1\r\nx\r\n", i, i + 1);
+        CU_ASSERT_EQUAL(sim_client_count(asker, "NATS/1.0 503"), 2);
+    }
+    sim_client_send(asker, "SUB many.9 1\r\nPUB many.9 1\r\nx\r\n");
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(asker), "MSG many.9 1 1\r\nx\r\n");
+}
+
+static void test_many_gone(void)
+{
+    play(many_gone);
+}
+
+/* covers: CP-35: with a second CONNECT all are gone at once, and their sids are free. */
+static void many_again(struct sim_server *s)
+{
+    struct sim_client *many = sim_client_new(s, true), *p = sim_client_new(s, true);
+    subscribe_many(many, 6000);
+    sim_client_send(many, "CONNECT {}\r\nSUB many.3 3\r\nSUB many.7.* 7\r\n");
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(many), "");
+    sim_client_send(p, "PUB many.3 1\r\na\r\nPUB many.6 1\r\nb\r\nPUB many.7.x 1\r\nc\r\n");
+    sim_client_sync(p);
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(many), "MSG many.3 3 1\r\na\r\nMSG many.7.x 7 1\r\nc\r\n");
+    subscribe_many(many, 6000); /* two of the sids are in use */
+    sim_client_send(p, "PUB many.3 1\r\na\r\nPUB many.6 1\r\nb\r\n");
+    sim_client_sync(p);
+    CU_ASSERT_STRING_EQUAL(sim_client_sync(many), "MSG many.3 3 1\r\na\r\nMSG many.6 6 1\r\nb\r\n");
+}
+
+static void test_many_again(void)
+{
+    play(many_again);
+}
+
+/* The server ends while they are on their way out, and while the connection still writes. */
+static void many_at_the_end(struct sim_server *s)
+{
+    struct sim_client *many = sim_client_new(s, true), *again = sim_client_new(s, true),
+                      *stays = sim_client_new(s, true);
+    subscribe_many(many, 6000);
+    subscribe_many(again, 6000);
+    subscribe_many(stays, 6000);
+    sim_client_send(again, "CONNECT {}\r\nXYZ\r\n");
+    sim_client_close(many);
+    sim_server_run(s, sched_between(sim_server_sched(s), 0, 2 * MS));
+}
+
+static void test_many_at_the_end(void)
+{
+    play(many_at_the_end);
+}
+
+/* They leave over several turns: a large set takes the loop's time in pieces. */
+static void test_many_turns(void)
+{
+    uint64_t steps[2];
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim_server *s = sim_server_new(1, 1, plain);
+        struct sim_client *c = sim_client_new(s, true);
+        subscribe_many(c, i == 0 ? 30 : 30000);
+        sim_server_run(s, 100 * MS);
+        uint64_t before = sched_steps(sim_server_sched(s));
+        sim_client_close(c);
+        sim_server_run(s, 100 * MS);
+        steps[i] = sched_steps(sim_server_sched(s)) - before;
+        sim_server_free(s);
+    }
+    CU_ASSERT(steps[1] >= steps[0] + 10);
+}
+
+/* ---- peers that are not there any more ---- */
+
+/* Half open: the network swallows everything and nobody is told. The peer is stale, and its interest ends. */
+static void test_half_open(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_server *s = sim_server_new(seed, 1 + (unsigned)seed % 4, plain);
+        struct sim_client *c = sim_client_new(s, true);
+        sim_client_send(c, "SUB foo 1\r\n");
+        sim_client_sync(c);
+        sim_server_run(s, 2500 * MS);
+        sim_client_send(c, "PONG\r\n");
+        sim_client_sync(c);
+        sim_server_cut(s, true);
+        sim_server_run(s, INT64_C(500000) * MS);
+        sim_server_cut(s, false);
+        struct sim_client *d = sim_client_new(s, true);
+        sim_client_send(d, "SUB in 1\r\nPUB foo in 1\r\nx\r\n");
+        CU_ASSERT_EQUAL(sim_client_count(d, "NATS/1.0 503"), 1);
+        CU_ASSERT(sim_client_closed(c));
+        sim_server_free(s);
+    }
+}
+
 /* covers: CP-129 CP-131: long timers cost no time here: a mute client with the defaults is stale after
  * minutes. */
 static void test_stale(void)
@@ -284,7 +444,9 @@ static void test_replay(void)
 static const struct unit_test tests[] = {
     UNIT_TEST(test_hello),         UNIT_TEST(test_max_one),        UNIT_TEST(test_queue_max_one),
     UNIT_TEST(test_queue_leavers), UNIT_TEST(test_causality),      UNIT_TEST(test_churn),
-    UNIT_TEST(test_vanish),        UNIT_TEST(test_stalled_reader), UNIT_TEST(test_stale),
+    UNIT_TEST(test_vanish),        UNIT_TEST(test_stalled_reader), UNIT_TEST(test_stalled_others),
+    UNIT_TEST(test_many_gone),     UNIT_TEST(test_many_again),     UNIT_TEST(test_many_at_the_end),
+    UNIT_TEST(test_many_turns),    UNIT_TEST(test_half_open),      UNIT_TEST(test_stale),
     UNIT_TEST(test_talker),        UNIT_TEST(test_replay),
 };
 UNIT_MAIN("server in the simulated world", tests)
