@@ -30,9 +30,16 @@ static bool take_tls(struct client_settings *s, const struct options *o, char er
     const struct opt_tls *t = o->tls;
     if (t == NULL)
         return true;
+    struct net_tls_pair *pairs = calloc(t->cert_count + 1, sizeof *pairs);
+    if (pairs == NULL) {
+        snprintf(err, SETTINGS_ERROR_MAX, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < t->cert_count; i++)
+        pairs[i] = (struct net_tls_pair){text(t->certs[i].cert_file), text(t->certs[i].key_file)};
     struct net_tls_config config = {
-        .cert_file = t->cert_count > 0 ? text(t->certs[0].cert_file) : NULL,
-        .key_file = t->cert_count > 0 ? text(t->certs[0].key_file) : NULL,
+        .pairs = pairs,
+        .pair_count = t->cert_count,
         .ca_file = text(t->ca_file),
         .verify = t->verify,
         .min_version = t->min_version == 0x0304 ? 13 : 12,
@@ -40,6 +47,7 @@ static bool take_tls(struct client_settings *s, const struct options *o, char er
         .curves = text(t->curves),
     };
     s->tls = net_tls_context_new(&config, err, SETTINGS_ERROR_MAX);
+    free(pairs);
     if (s->tls == NULL)
         return false;
     s->tls_mode =

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct net_tls_context {
     atomic_uint refs;
     SSL_CTX *ssl;
     BIO_METHOD *bio;
+    SSL_CTX **pairs; /* when there are several: each holds one with its chain, and `ssl` itself has none */
+    size_t pair_count;
 };
 
 struct net_tls {
@@ -91,20 +94,85 @@ static bool fail(char *err, size_t size, const char *what, const char *file)
     return false;
 }
 
-static bool configure(SSL_CTX *ssl, const struct net_tls_config *c, char *err, size_t size)
+static bool load_pair(SSL_CTX *ssl, const struct net_tls_pair *p, char *err, size_t size)
 {
+    if (SSL_CTX_use_certificate_chain_file(ssl, p->cert_file) != 1)
+        return fail(err, size, "loading certificate", p->cert_file);
+    if (SSL_CTX_use_PrivateKey_file(ssl, p->key_file, SSL_FILETYPE_PEM) != 1)
+        return fail(err, size, "loading private key", p->key_file);
+    if (SSL_CTX_check_private_key(ssl) != 1)
+        return fail(err, size, "matching private key", p->key_file);
+    return true;
+}
+
+static bool load_pairs(struct net_tls_context *ctx, const struct net_tls_config *c, char *err, size_t size)
+{
+    ctx->pairs = calloc(c->pair_count, sizeof *ctx->pairs);
+    for (; ctx->pairs != NULL && ctx->pair_count < c->pair_count; ctx->pair_count++) {
+        SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+        if (ssl == NULL)
+            break;
+        if (!load_pair(ssl, &c->pairs[ctx->pair_count], err, size)) {
+            SSL_CTX_free(ssl);
+            return false;
+        }
+        ctx->pairs[ctx->pair_count] = ssl;
+    }
+    if (ctx->pair_count < c->pair_count)
+        last_error(err, size, "out of memory");
+    return ctx->pair_count == c->pair_count;
+}
+
+/* ---- which certificate a client is shown ---- */
+
+static STACK_OF(X509) * chain_of(SSL_CTX *pair)
+{
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(pair, &chain);
+    return chain;
+}
+
+static bool suits(SSL *ssl, SSL_CTX *pair, const char *name)
+{
+    X509 *leaf = SSL_CTX_get0_certificate(pair);
+    unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+    if (name != NULL && X509_check_host(leaf, name, 0, flags, NULL) != 1)
+        return false;
+    int wanted = CERT_PKEY_VALID | CERT_PKEY_SIGN;
+    return (SSL_check_chain(ssl, leaf, SSL_CTX_get0_privatekey(pair), chain_of(pair)) & wanted) == wanted;
+}
+
+/* OpenSSL calls it when it has read a ClientHello. */
+static int show_certificate(SSL *ssl, void *arg)
+{
+    const struct net_tls_context *ctx = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    size_t i = 0;
+    while (i < ctx->pair_count && !suits(ssl, ctx->pairs[i], name))
+        i++;
+    SSL_CTX *pair = ctx->pairs[i < ctx->pair_count ? i : 0];
+    SSL_certs_clear(ssl);
+    return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(pair), SSL_CTX_get0_privatekey(pair),
+                                chain_of(pair), 1);
+}
+
+static bool configure(struct net_tls_context *ctx, const struct net_tls_config *c, char *err, size_t size)
+{
+    SSL_CTX *ssl = ctx->ssl;
     SSL_CTX_set_min_proto_version(ssl, c->min_version == 13 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-    if (SSL_CTX_use_certificate_chain_file(ssl, c->cert_file) != 1)
-        return fail(err, size, "loading certificate", c->cert_file);
-    if (SSL_CTX_use_PrivateKey_file(ssl, c->key_file, SSL_FILETYPE_PEM) != 1)
-        return fail(err, size, "loading private key", c->key_file);
-    if (SSL_CTX_check_private_key(ssl) != 1)
-        return fail(err, size, "matching private key", c->key_file);
+    if (c->pair_count == 1) {
+        if (!load_pair(ssl, &c->pairs[0], err, size))
+            return false;
+    } else if (c->pair_count > 1) {
+        if (!load_pairs(ctx, c, err, size))
+            return false;
+        SSL_CTX_set_cert_cb(ssl, show_certificate, ctx);
+    }
     if (c->ca_file != NULL) {
         if (SSL_CTX_load_verify_file(ssl, c->ca_file) != 1)
             return fail(err, size, "loading CA file", c->ca_file);
@@ -150,7 +218,7 @@ struct net_tls_context *net_tls_context_new(const struct net_tls_config *config,
         net_tls_context_drop(ctx);
         return NULL;
     }
-    if (!configure(ctx->ssl, config, err, err_size)) {
+    if (!configure(ctx, config, err, err_size)) {
         net_tls_context_drop(ctx);
         return NULL;
     }
@@ -167,6 +235,9 @@ void net_tls_context_drop(struct net_tls_context *ctx)
 {
     if (ctx == NULL || atomic_fetch_sub(&ctx->refs, 1) != 1)
         return;
+    for (size_t i = 0; i < ctx->pair_count; i++)
+        SSL_CTX_free(ctx->pairs[i]);
+    free(ctx->pairs);
     SSL_CTX_free(ctx->ssl);
     BIO_meth_free(ctx->bio);
     free(ctx);

@@ -7,8 +7,17 @@
 
 #include "net/conn.h"
 
+/* PEM files: a certificate with those that lead to its authority behind it, and its key. */
+struct net_tls_pair {
+    const char *cert_file, *key_file;
+};
+
 struct net_tls_config {
-    const char *cert_file, *key_file, *ca_file; /* PEM; ca_file may be NULL */
+    /* A client is shown the first one that bears the name it asked for (if it asked) and whose signatures it
+     * understands; the first of all when none does. */
+    const struct net_tls_pair *pairs;
+    size_t pair_count;
+    const char *ca_file; /* PEM, or NULL */
     bool verify;                                /* demand and verify a client certificate */
     int min_version;                            /* 0: TLS 1.2; 12 or 13 */
     const char *ciphers;                        /* OpenSSL list for TLS 1.2, NULL: default */

@@ -181,6 +181,8 @@ bool io_start_tls(struct io_conn *conn, const struct io_tls *tls)
     if (ok && tls->cert != NULL)
         ok = SSL_CTX_use_certificate_chain_file(ctx, tls->cert) == 1 &&
              SSL_CTX_use_PrivateKey_file(ctx, tls->key, SSL_FILETYPE_PEM) == 1;
+    if (ok && tls->signatures != NULL)
+        ok = SSL_CTX_set1_sigalgs_list(ctx, tls->signatures) == 1;
     conn->ssl = ok ? SSL_new(ctx) : NULL;
     SSL_CTX_free(ctx);
     if (conn->ssl == NULL) {

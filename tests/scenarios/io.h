@@ -49,7 +49,8 @@ struct io_tls {
     const char *ca;               /* PEM file; NULL: do not verify */
     const char *cert, *key;       /* PEM files or NULL */
     int min_version, max_version; /* 0: the library's */
-    const char *server_name;
+    const char *server_name;      /* NULL: none is sent */
+    const char *signatures;       /* the algorithms that are offered; NULL: the library's */
 };
 
 uint64_t io_now_ms(void); /* monotonic */

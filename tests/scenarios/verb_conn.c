@@ -313,10 +313,11 @@ static int tls_version(slice text)
                                        : 0;
 }
 
-/* cert=NAME (of the certs folder), ca=NAME|none, min=, max=; waits for the end of the handshake. */
+/* cert=NAME (of the certs folder), ca=NAME|none, min=, max=, sni=NAME|none, sigalgs=LIST; waits for the end of the
+ * handshake. */
 static bool start_tls(struct play *p, struct io_conn *conn)
 {
-    char ca[600] = "", cert[600] = "", key[600] = "";
+    char ca[600] = "", cert[600] = "", key[600] = "", name[256], signatures[256];
     slice value = SLICE_LIT("ca");
     struct io_tls tls = {.server_name = "localhost"};
     play_option(p, 1, "ca", &value);
@@ -336,6 +337,14 @@ static bool start_tls(struct play *p, struct io_conn *conn)
         tls.min_version = tls_version(value);
     if (play_option(p, 1, "max", &value))
         tls.max_version = tls_version(value);
+    if (play_option(p, 1, "sni", &value)) {
+        snprintf(name, sizeof name, "%.*s", (int)value.len, (const char *)value.ptr);
+        tls.server_name = slice_eq_str(value, "none") ? NULL : name;
+    }
+    if (play_option(p, 1, "sigalgs", &value)) {
+        snprintf(signatures, sizeof signatures, "%.*s", (int)value.len, (const char *)value.ptr);
+        tls.signatures = signatures;
+    }
     if (io_pending(conn).len > 0)
         return fail_expected(p, conn, SLICE_LIT("nothing before the handshake"), "got");
     if (!io_start_tls(conn, &tls))
@@ -431,7 +440,7 @@ static bool open_and_greet(struct play *p, struct io_conn **out)
 }
 
 /* connect NAME [to=SERVER] [port=N] [rcvbuf=N] [raw] [refused] [tls|tls-first [fails] [cert=] [ca=] [min=]
- * [max=]] */
+ * [max=] [sni=] [sigalgs=]] */
 bool verb_connect(struct play *p)
 {
     struct io_conn *conn;
@@ -587,6 +596,16 @@ static bool conn_tls_version(struct play *p, struct io_conn *conn)
     return play_is(p, 2, version) || play_fail(p, "the TLS version is %s", version);
 }
 
+/* The common name of the certificate that the server showed. */
+static bool conn_tls_name(struct play *p, struct io_conn *conn)
+{
+    char name[256] = "none";
+    X509 *cert = conn->ssl == NULL ? NULL : SSL_get0_peer_certificate(conn->ssl);
+    if (cert != NULL)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, sizeof name);
+    return play_is(p, 2, name) || play_fail(p, "the certificate's common name is %s", name);
+}
+
 static bool conn_word(struct play *p, struct io_conn *conn)
 {
     if (play_is(p, 1, "info"))
@@ -613,6 +632,8 @@ static bool conn_word(struct play *p, struct io_conn *conn)
         return start_tls(p, conn) && (!play_flag(p, 2, "fails") || tls_must_fail(p, conn));
     if (play_is(p, 1, "tls-version"))
         return conn_tls_version(p, conn);
+    if (play_is(p, 1, "tls-name"))
+        return conn_tls_name(p, conn);
     if (play_is(p, 1, "pause") || play_is(p, 1, "resume"))
         return conn->paused = play_is(p, 1, "pause"), true;
     return play_fail(p, "unknown statement");
