@@ -11,8 +11,10 @@ function short(place) {
     return place
 }
 FNR == 1 { is_spec = FILENAME ~ /\.md$/; column = column_of(FILENAME) }
-is_spec && match($0, /^[A-Z][A-Z]-[0-9]+\. /) {
-    id = substr($0, 1, RLENGTH - 2)
+is_spec && match($0, /^(- )?[A-Z][A-Z]-[0-9]+\.? /) {
+    id = $0
+    sub(/^- /, "", id)
+    sub(/\.? .*/, "", id)
     split(id, part, "-")
     if (!(part[1] in last)) prefixes[++prefix_count] = part[1]
     if (part[2] + 0 > last[part[1]]) last[part[1]] = part[2] + 0

@@ -2,7 +2,8 @@
  *
  * Each input is a connection: some lines drawn from a seed, many of them damaged, and a PING. The codec's
  * events, with the few rules about what a server answers to each, give the answers to be expected; the server
- * under test gives the real ones. Messages and INFO are left out (the codec reads the server's side, too).
+ * under test gives the real ones. Messages and INFO are left out (the codec reads the server's side, too). A
+ * bystander looks on: whatever the others say, it gets its own messages and nothing else.
  *
  * Environment: SERVER_UNDER_TEST (default NATS_SERVER, then build/peer/nats-server), SEED (1), COUNT (3000).
  */
@@ -315,6 +316,59 @@ static bool ask(uint16_t port, slice input, struct answer *a)
     return ok && note_answers(slice_make(buf, len), a);
 }
 
+/* ------------------------------------------------------------------------------------- bystander */
+
+/* Reads up to the PONG and answers the server's own PINGs; what came before it. false when it does not come.
+ */
+static bool read_to_pong(int fd, char *buf, size_t cap)
+{
+    static const char pong[] = "PONG\r\n", ping[] = "PING\r\n";
+    size_t len = 0;
+    buf[0] = '\0';
+    while (strstr(buf, pong) == NULL) {
+        ssize_t n = recv(fd, buf + len, cap - len - 1, 0);
+        if (n <= 0 || len + (size_t)n + 1 == cap)
+            return false;
+        len += (size_t)n;
+        buf[len] = '\0';
+        char *at = strstr(buf, ping);
+        if (at == NULL)
+            continue;
+        memmove(at, at + sizeof(ping) - 1, strlen(at + sizeof(ping) - 1) + 1);
+        len -= sizeof(ping) - 1;
+        if (send(fd, pong, sizeof(pong) - 1, MSG_NOSIGNAL) < 0)
+            return false;
+    }
+    *strstr(buf, pong) = '\0';
+    return true;
+}
+
+static int bystander_new(uint16_t port)
+{
+    static const char hello[] = "CONNECT {\"verbose\":false}\r\nSUB by.stander 1\r\nPING\r\n";
+    char buf[4096];
+    int fd = link_dial(port);
+    if (fd < 0 || send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) < 0 || !read_to_pong(fd, buf, sizeof(buf)))
+        return -1;
+    return fd;
+}
+
+/* Is it left alone? */
+static bool bystander_check(int fd, uint32_t number)
+{
+    char buf[4096], say[100], want[100];
+    snprintf(say, sizeof(say), "PUB by.stander 8\r\n%08x\r\nPING\r\n", number);
+    snprintf(want, sizeof(want), "MSG by.stander 1 8\r\n%08x\r\n", number);
+    if (send(fd, say, strlen(say), MSG_NOSIGNAL) < 0 || !read_to_pong(fd, buf, sizeof(buf))) {
+        printf("input %u: the bystander was cut off\n", number);
+        return false;
+    }
+    if (strcmp(buf, want) == 0)
+        return true;
+    printf("input %u: the bystander got: %s\n", number, buf);
+    return false;
+}
+
 /* ------------------------------------------------------------------------------------------ main */
 
 static void show(const char *title, slice bytes)
@@ -355,7 +409,12 @@ int main(void)
     if (rc != 0)
         return rc;
     uint32_t count = link_setting("COUNT", 3000), failed = 0;
-    for (uint32_t i = 0; i < count && failed < 20; i++)
-        failed += !compare(peer.port, i);
+    int bystander = bystander_new(peer.port);
+    for (uint32_t i = 0; i < count && failed < 20; i++) {
+        bool same = compare(peer.port, i), alone = bystander_check(bystander, i);
+        failed += !(same && alone);
+    }
+    if (bystander >= 0)
+        close(bystander);
     return link_end(&peer, count, failed);
 }
