@@ -87,8 +87,8 @@ static inline const struct client_settings *client_settings(struct client_host *
     return atomic_load_explicit(&h->settings, memory_order_acquire);
 }
 
-/* Set up the per-loop part before the loop starts; end on the loop, after its last connection has closed, what
- * it still has to do; tear it down when the loop has ended. */
+/* Set up the per-loop part before the loop starts; end on the loop, after its last connection has closed,
+ * what it still has to do; tear it down when the loop has ended. */
 bool client_loop_init(struct client_loop *l, struct client_host *h, unsigned slot);
 void client_loop_stop(struct client_loop *l);
 void client_loop_free(struct client_loop *l);

@@ -17,12 +17,12 @@ struct net_tls_config {
      * understands; the first of all when none does. */
     const struct net_tls_pair *pairs;
     size_t pair_count;
-    const char *ca_file; /* PEM, or NULL */
-    bool verify;                                /* demand and verify a client certificate */
-    int min_version;                            /* 0: TLS 1.2; 12 or 13 */
-    const char *ciphers;                        /* OpenSSL list for TLS 1.2, NULL: default */
-    const char *ciphersuites;                   /* for TLS 1.3, NULL: default */
-    const char *curves;                         /* colon-separated groups, NULL: default */
+    const char *ca_file;      /* PEM, or NULL */
+    bool verify;              /* demand and verify a client certificate */
+    int min_version;          /* 0: TLS 1.2; 12 or 13 */
+    const char *ciphers;      /* OpenSSL list for TLS 1.2, NULL: default */
+    const char *ciphersuites; /* for TLS 1.3, NULL: default */
+    const char *curves;       /* colon-separated groups, NULL: default */
 };
 
 /* NULL on failure, with a sentence in err. */

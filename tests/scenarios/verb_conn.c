@@ -313,8 +313,8 @@ static int tls_version(slice text)
                                        : 0;
 }
 
-/* cert=NAME (of the certs folder), ca=NAME|none, min=, max=, sni=NAME|none, sigalgs=LIST; waits for the end of the
- * handshake. */
+/* cert=NAME (of the certs folder), ca=NAME|none, min=, max=, sni=NAME|none, sigalgs=LIST; waits for the end
+ * of the handshake. */
 static bool start_tls(struct play *p, struct io_conn *conn)
 {
     char ca[600] = "", cert[600] = "", key[600] = "", name[256], signatures[256];
