@@ -1,7 +1,7 @@
 // client.mjs: midge (or the Go server) as @nats-io/transport-node, the JavaScript client, sees it.
 //
-// covers: CP-8 CP-15 CP-31 CP-40 CP-44 CP-69 CP-78 CP-83 CP-99 CP-103 CP-105 CP-107 CP-109 CP-115 CP-117
-// covers: CP-135 CP-137 CP-139 CP-161 CP-167
+// covers: CP-6 CP-8 CP-40 CP-41 CP-44 CP-78 CP-83 CP-99 CP-103 CP-105 CP-107 CP-109 CP-115 CP-117 CP-135 CP-137
+// covers: CP-139 CP-161 CP-167
 //
 // SERVER_UNDER_TEST names the server program, CERTS the folder of tests/certs.sh, LOOPS the loops midge is asked for.
 // The client is the one that tests/prepare.sh put under build/npm. The last line is "N passed, N failed".
@@ -350,6 +350,7 @@ const tests = {
         await rejects(peer.connect(), /authorization/i);
         await rejects(peer.connect({ user: 'u', pass: 'x' }), /authorization/i);
         const nc = await peer.connect({ user: 'u', pass: 'p' });
+        assert.equal(nc.info.auth_required, true);
         await nc.close();
         return peer;
     },

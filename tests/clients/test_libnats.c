@@ -1,7 +1,7 @@
 /* test_libnats.c: midge (or the Go server) as libnats, the C client, sees it.
  *
- * covers: CP-8 CP-15 CP-31 CP-40 CP-44 CP-65 CP-69 CP-78 CP-83 CP-99 CP-103 CP-105 CP-107 CP-109 CP-115
- * CP-117 covers: CP-135 CP-137 CP-161 CP-167 */
+ * covers: CP-40 CP-41 CP-44 CP-78 CP-83 CP-99 CP-103 CP-105 CP-107 CP-109 CP-115 CP-117 CP-135 CP-137 CP-161
+ * covers: CP-167 */
 #include "peer.h"
 #include "unit.h"
 

@@ -41,7 +41,8 @@ static void test_hello(void)
     play(hello);
 }
 
-/* The second of two pipelined requests to a responder that takes one gets its 503 before the PONG. */
+/* covers: CP-241: the second of two pipelined requests to a responder that takes one gets its 503 before the
+ * PONG. */
 static void max_one(struct sim_server *s)
 {
     struct sim_client *responder = sim_client_new(s, true), *asker = sim_client_new(s, true);
@@ -64,7 +65,7 @@ static void test_max_one(void)
     play(max_one);
 }
 
-/* covers: CP-109: a queue group with a member that takes one message delivers ten of ten. */
+/* covers: CP-242 CP-109: a queue group with a member that takes one message delivers ten of ten. */
 static void queue_max_one(struct sim_server *s)
 {
     struct sim_client *a = sim_client_new(s, true), *b = sim_client_new(s, true),
@@ -86,7 +87,7 @@ static void test_queue_max_one(void)
     play(queue_max_one);
 }
 
-/* Members that unsubscribe under a flood lose nothing. */
+/* covers: CP-243: members that unsubscribe under a flood lose nothing. */
 static void queue_leavers(struct sim_server *s)
 {
     enum { MEMBERS = 4, MESSAGES = 200 };
@@ -115,7 +116,7 @@ static void test_queue_leavers(void)
     play(queue_leavers);
 }
 
-/* A publishes and is told so; B, who knows that, publishes: C gets both in that order. */
+/* covers: CP-244: A publishes and is told so; B, who knows that, publishes: C gets both in that order. */
 static void causality(struct sim_server *s)
 {
     struct sim_client *a = sim_client_new(s, true), *b = sim_client_new(s, true),
@@ -136,7 +137,7 @@ static void test_causality(void)
     play(causality);
 }
 
-/* SUB and UNSUB churn of one subject from many connections ends with the right interest. */
+/* covers: CP-245: SUB and UNSUB churn of one subject from many connections ends with the right interest. */
 static void churn(struct sim_server *s)
 {
     enum { CONNS = 6, ROUNDS = 40 };
@@ -168,7 +169,7 @@ static void test_churn(void)
     play(churn);
 }
 
-/* Connections that vanish in the middle of anything disturb nobody. */
+/* covers: CP-239: connections that vanish in the middle of anything disturb nobody. */
 static void vanish(struct sim_server *s)
 {
     struct sim_client *stays = sim_client_new(s, true);
@@ -220,7 +221,8 @@ static void test_stalled_reader(void)
     }
 }
 
-/* A consumer past 3/4 of max_pending: who publishes to it waits a little, who does not waits not at all. */
+/* covers: CP-158 CP-246: a consumer past 3/4 of max_pending: who publishes to it waits a little, who does not
+ * waits not at all. */
 static void stalled_others(struct sim_server *s)
 {
     enum { ROUNDS = 50, ENOUGH = 1400 }; /* KB: past 3/4 of max_pending, whatever the pipes hold */
@@ -358,7 +360,8 @@ static void test_many_turns(void)
 
 /* ---- peers that are not there any more ---- */
 
-/* Half open: the network swallows everything and nobody is told. The peer is stale, and its interest ends. */
+/* covers: CP-247: half open: the network swallows everything and nobody is told. The peer is stale, and its
+ * interest ends. */
 static void test_half_open(void)
 {
     for (uint64_t seed = 1; seed <= 4; seed++) {
