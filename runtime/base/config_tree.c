@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -321,7 +322,7 @@ static bool add_float(struct parser *p, const struct cfg_item *item)
     if (v == NULL || text.ptr == NULL)
         return out_of_memory(p);
     v->number = strtod((const char *)text.ptr, NULL);
-    if (v->number > 1.7976931348623157e308 || v->number < -1.7976931348623157e308)
+    if (!isfinite(v->number))
         return fail(p, "float '%.*s' is out of the range", S(item->text));
     return set_value(p, v);
 }
