@@ -11,6 +11,7 @@
 #include "peer_link.h"
 
 #include "account/permissions.h"
+#include <errno.h>
 #include <midge/subject.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,17 +195,19 @@ static void model_pub(struct user *u, const char *subject, const char *reply, ch
 
 /* ---- the server ---- */
 
-/* Reads up to and with PONG; false when it does not come. */
+/* Reads up to PONG, behind which a PING of the server's own may stand; false when it does not come. */
 static bool read_answer(int fd, char *text, size_t cap)
 {
     size_t len = 0;
     while (len + 1 < cap) {
         ssize_t got = recv(fd, text + len, cap - 1 - len, 0);
-        if (got <= 0)
+        if (got <= 0) {
+            printf("no answer: %s\n", got == 0 ? "the server closed" : strerror(errno));
             return false;
+        }
         len += (size_t)got;
         text[len] = 0;
-        if (len >= 6 && strcmp(text + len - 6, "PONG\r\n") == 0)
+        if (strncmp(text, "PONG\r\n", 6) == 0 || strstr(text, "\nPONG\r\n") != NULL)
             return true;
     }
     return false;

@@ -18,9 +18,9 @@ struct sim_client {
     struct sim_server *server;
     struct env_pipe *pipe;
     char *out;
-    size_t out_len, out_at;
+    size_t out_len, out_at, out_cap;
     char *in; /* NUL-terminated */
-    size_t in_len, in_at;
+    size_t in_len, in_at, in_cap;
     char *before; /* the last result of expect */
     bool paused, closed, want_close, fresh;
 };
@@ -135,9 +135,12 @@ static void on_readable(void *ctx)
         c->pipe = NULL;
         return;
     }
-    c->in = realloc(c->in, c->in_len + (size_t)n + 1);
-    if (c->in == NULL)
-        die("out of memory");
+    if (c->in_len + (size_t)n + 1 > c->in_cap) {
+        c->in_cap = 2 * (c->in_len + (size_t)n + 1);
+        c->in = realloc(c->in, c->in_cap);
+        if (c->in == NULL)
+            die("out of memory");
+    }
     memcpy(c->in + c->in_len, buf, (size_t)n);
     c->in_len += (size_t)n;
     c->in[c->in_len] = '\0';
@@ -313,9 +316,12 @@ void sim_client_send(struct sim_client *c, const char *fmt, ...)
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    c->out = realloc(c->out, c->out_len + (size_t)n + 1);
-    if (c->out == NULL)
-        die("out of memory");
+    if (c->out_len + (size_t)n + 1 > c->out_cap) {
+        c->out_cap = 2 * (c->out_len + (size_t)n + 1);
+        c->out = realloc(c->out, c->out_cap);
+        if (c->out == NULL)
+            die("out of memory");
+    }
     va_start(args, fmt);
     vsnprintf(c->out + c->out_len, (size_t)n + 1, fmt, args);
     va_end(args);
