@@ -76,7 +76,7 @@ static bool begin_leaving(struct client *c)
 {
     struct client_loop *cl = client_loop(c);
     struct net_loop *l = c->conn.loop;
-    struct leaving *set = l->stopping ? NULL : malloc(sizeof *set), **last = &cl->leaving;
+    struct leaving *set = l->stopping ? NULL : malloc(sizeof *set);
     if (set == NULL)
         return false;
     if (!net_arm(l, &cl->leave_timer, l->now, on_leave, cl)) {
@@ -86,9 +86,11 @@ static bool begin_leaving(struct client *c)
     *set = (struct leaving){.client = c, .account = account_ref(c->account), .subs = c->subs};
     c->subs = (struct sid_map){0};
     net_conn_hold(&c->conn);
-    while (*last != NULL)
-        last = &(*last)->next;
-    *last = set;
+    if (cl->leaving == NULL)
+        cl->leaving = set;
+    else
+        cl->leaving_last->next = set;
+    cl->leaving_last = set;
     return true;
 }
 

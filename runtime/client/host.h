@@ -63,8 +63,8 @@ struct client_loop {
     struct sublist_result result; /* of the match under way: deliveries do not match again */
     uint64_t rng;                 /* xorshift state, never 0 */
     struct client_counters counters;
-    struct net_timer rate_timer; /* tells of TLS connections turned away, once a second */
-    struct leaving *leaving;     /* large sets of subscriptions being taken out, oldest first */
+    struct net_timer rate_timer;            /* tells of TLS connections turned away, once a second */
+    struct leaving *leaving, *leaving_last; /* large sets of subscriptions being taken out, oldest first */
     struct net_timer leave_timer;
 };
 
