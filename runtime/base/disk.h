@@ -23,7 +23,7 @@
 enum disk_open_flags {
     DISK_READ = 1,   /* read only */
     DISK_WRITE = 2,  /* read and write */
-    DISK_CREATE = 4, /* create when absent (mode 0640) */
+    DISK_CREATE = 4, /* create when absent (mode 0600) */
     DISK_EXCL = 8,   /* with CREATE: -EEXIST when present */
     DISK_TRUNC = 16, /* empty it */
 };
@@ -53,7 +53,7 @@ struct disk_ops {
     int (*stat)(struct disk *, const char *path, struct disk_stat *out);
     int (*rename)(struct disk *, const char *from, const char *to);
     int (*unlink)(struct disk *, const char *path);
-    int (*mkdir)(struct disk *, const char *path); /* mode 0750; -EEXIST when present */
+    int (*mkdir)(struct disk *, const char *path); /* mode 0700; -EEXIST when present */
     int (*rmdir)(struct disk *, const char *path);
     int (*list)(struct disk *, const char *path, disk_list_fn fn, void *ctx);
     int (*sync_dir)(struct disk *, const char *path);

@@ -42,7 +42,7 @@ static int posix_open(struct disk *d, const char *path, int flags, struct disk_f
     if (f == NULL)
         return -ENOMEM;
     do {
-        f->fd = open(path, mode | O_CLOEXEC, 0640);
+        f->fd = open(path, mode | O_CLOEXEC, 0600);
     } while (f->fd < 0 && errno == EINTR);
     if (f->fd < 0) {
         int err = errno;
@@ -182,7 +182,7 @@ static int posix_unlink(struct disk *d, const char *path)
 static int posix_mkdir(struct disk *d, const char *path)
 {
     (void)d;
-    return result(mkdir(path, 0750));
+    return result(mkdir(path, 0700));
 }
 
 static int posix_rmdir(struct disk *d, const char *path)
