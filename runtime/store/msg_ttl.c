@@ -111,3 +111,8 @@ int64_t msg_ttl(slice hdr)
     int64_t ttl = hdr.len == 0 ? 0 : msg_ttl_parse(msg_header(hdr, SLICE_LIT("Nats-TTL")));
     return ttl == MSG_TTL_INVALID ? 0 : ttl;
 }
+
+bool msg_has_schedule(slice hdr)
+{
+    return msg_header(hdr, SLICE_LIT("Nats-Schedule")).len > 0;
+}

@@ -1,4 +1,4 @@
-/* msg_ttl.h: the TTL that a message's headers ask for. Pure functions; any thread. */
+/* msg_ttl.h: what a message's headers ask of the store: a TTL, a schedule. Pure functions; any thread. */
 #ifndef STORE_MSG_TTL_H
 #define STORE_MSG_TTL_H
 
@@ -13,6 +13,9 @@ int64_t msg_ttl_parse(slice value);
 
 /* Of a header block: as above, but what is invalid or missing counts as 0, as the store treats it. */
 int64_t msg_ttl(slice hdr);
+
+/* The message is a schedule: it has a Nats-Schedule, whatever that says. */
+bool msg_has_schedule(slice hdr);
 
 /* The value of a header (exact name), blanks around it dropped; empty when it is missing. */
 slice msg_header(slice hdr, slice name);

@@ -1,6 +1,8 @@
 /* New records: messages, skips, tombstones. */
 #include "store/file/fs.h"
 
+#include "store/msg_ttl.h"
+
 #include <errno.h>
 
 #define RESERVE_FIRST    (16u * 1024)
@@ -204,6 +206,8 @@ enum store_rc fs_append(struct store *s, const struct store_append *a, int64_t n
     count_message(fs, b, seq, a->ts, size);
     if (a->ttl_s != 0)
         b->ttls++;
+    if (fs->allow_schedules && a->hdr.len > 0)
+        b->schedules += msg_has_schedule(a->hdr);
     image_touch(fs->host.cache, b->image);
     fs_changed(fs);
     *out = seq;

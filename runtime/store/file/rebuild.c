@@ -77,6 +77,7 @@ static enum store_rc take_sequence(struct rebuild *rb, struct block *b, const st
         b->msgs++;
         b->bytes += r->size;
         b->ttls += r->hdr.len > 0 && msg_ttl(r->hdr) != 0; /* also when not allowed now: an update may */
+        b->schedules += r->hdr.len > 0 && msg_has_schedule(r->hdr);
     }
     return STORE_OK;
 }
