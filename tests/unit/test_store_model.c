@@ -1,6 +1,7 @@
 /* File store and memory store in step with a naive model: no answer may differ. By default a few thousand
  * operations on some seeds; STORE_MODEL_OPS=1000000 (and STORE_MODEL_SEED) run longer ones.
- * covers: ST-107 ST-186 ST-187 ST-204 ST-208 ST-209 ST-211 */
+ * covers: ST-107 ST-184 ST-185 ST-186 ST-187 ST-188 ST-191 ST-192 ST-194 ST-195 ST-199 ST-200 ST-201 ST-202
+ * ST-203 ST-204 ST-205 ST-206 ST-207 ST-208 ST-209 ST-210 ST-211 ST-212 ST-215 */
 #include "unit.h"
 #include "sim/store_model.h"
 
