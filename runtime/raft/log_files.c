@@ -4,62 +4,16 @@
  * Block numbers only rise while the log is open, also over a truncation: a block whose removal a power cut
  * undoes can never be mistaken for one that came later. At start a later block wins over an earlier one that
  * holds the same indexes. */
-#include "raft/bug.h"
-#include "raft/log_keys.h"
-#include "store/format/record.h"
+#include "raft/log_files_i.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct place {
-    uint32_t block; /* its number */
-    uint32_t size;
-    uint64_t at;
-};
-
-struct block {
-    uint32_t number;
-    uint64_t size;
-    uint64_t last; /* highest index in it; 0: none */
-    bool dirty;
-    bool full; /* nothing is appended any more: what is encrypted is never written over under the same key */
-    struct hash_key sums;
-    struct raft_block_key key;
-};
-
-struct file_log {
-    struct raft_log base;
-    struct disk *disk;
-    char *dir; /* ".../msgs" */
-    char *group;
-    struct raft_log_keyring *keyring;
-    uint64_t block_size;
-    struct block *blocks; /* by rising number; the last is written to */
-    size_t block_count, block_cap;
-    struct place *places; /* of entries first..last, behind `gone` dead ones */
-    size_t gone, place_count, place_cap;
-    uint32_t next_number;
-    bool names_dirty;        /* files were made or removed since the last sync */
-    uint32_t sync_block;     /* what sync_run has to do: a block (0: none) ... */
-    bool sync_names;         /* ... and the folder */
-    struct disk_file *tail;  /* the last block, open for writing; NULL: not open */
-    struct disk_file *other; /* an earlier block, open for reading */
-    uint32_t other_number;
-    uint8_t *scratch;
-    size_t scratch_cap;
-};
-
-static bool named(const struct file_log *l, uint32_t number, const char *end, char path[DISK_PATH_MAX])
+bool log_file_path(const struct file_log *l, uint32_t number, const char *end, char path[DISK_PATH_MAX])
 {
     int n = snprintf(path, DISK_PATH_MAX, "%s/%u.%s", l->dir, number, end);
     return n > 0 && n < DISK_PATH_MAX;
-}
-
-static bool block_path(const struct file_log *l, uint32_t number, char path[DISK_PATH_MAX])
-{
-    return named(l, number, "blk", path);
 }
 
 static uint8_t *scratch(struct file_log *l, size_t need)
@@ -88,12 +42,7 @@ static void close_other(struct file_log *l)
     l->other = NULL;
 }
 
-static struct block *last_block(struct file_log *l)
-{
-    return l->block_count > 0 ? &l->blocks[l->block_count - 1] : NULL;
-}
-
-static int push_block(struct file_log *l, struct block b)
+int log_push_block(struct file_log *l, struct block b)
 {
     if (l->block_count == l->block_cap) {
         size_t cap = l->block_cap == 0 ? 4 : 2 * l->block_cap;
@@ -107,7 +56,7 @@ static int push_block(struct file_log *l, struct block b)
     return 0;
 }
 
-static int push_place(struct file_log *l, struct place p)
+int log_push_place(struct file_log *l, struct place p)
 {
     if (l->gone + l->place_count == l->place_cap) {
         if (l->gone > l->place_cap / 2) {
@@ -147,7 +96,7 @@ static int open_tail(struct file_log *l)
     char path[DISK_PATH_MAX];
     if (l->tail != NULL)
         return 0;
-    if (!block_path(l, last_block(l)->number, path))
+    if (!log_block_path(l, last_block(l)->number, path))
         return -ENAMETOOLONG;
     return open_file(l->disk, path, DISK_WRITE, &l->tail);
 }
@@ -175,17 +124,17 @@ static int new_block(struct file_log *l)
     if (l->next_number == UINT32_MAX)
         return -EOVERFLOW;
     uint32_t number = l->next_number++;
-    if (!block_path(l, number, path))
+    if (!log_block_path(l, number, path))
         return -ENAMETOOLONG;
     rc = open_file(l->disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNC, &l->tail);
     if (rc != 0)
         return rc;
     l->names_dirty = true;
     struct block b = {.number = number, .dirty = true, .sums = hash_key_block(slice_str(l->group), number)};
-    if (!named(l, number, "key", path))
+    if (!log_file_path(l, number, "key", path))
         return -ENAMETOOLONG;
     rc = raft_log_keyring_make(l->keyring, l->disk, path, number, &b.key);
-    return rc == 0 ? push_block(l, b) : rc;
+    return rc == 0 ? log_push_block(l, b) : rc;
 }
 
 static int file_append(struct raft_log *base, slice body, int64_t wall_ns)
@@ -211,7 +160,7 @@ static int file_append(struct raft_log *base, slice body, int64_t wall_ns)
     ssize_t n = disk_pwrite(l->tail, rec, (size_t)size, b->size);
     if (n < 0)
         return (int)n;
-    rc = push_place(l, (struct place){.block = b->number, .size = (uint32_t)size, .at = b->size});
+    rc = log_push_place(l, (struct place){.block = b->number, .size = (uint32_t)size, .at = b->size});
     if (rc != 0)
         return rc;
     b->size += size;
@@ -219,7 +168,7 @@ static int file_append(struct raft_log *base, slice body, int64_t wall_ns)
     return 0;
 }
 
-static int remove_block(struct file_log *l, size_t i)
+int log_remove_block(struct file_log *l, size_t i)
 {
     char path[DISK_PATH_MAX];
     uint32_t number = l->blocks[i].number;
@@ -227,14 +176,14 @@ static int remove_block(struct file_log *l, size_t i)
         close_tail(l);
     if (l->other != NULL && l->other_number == number)
         close_other(l);
-    if (!block_path(l, number, path))
+    if (!log_block_path(l, number, path))
         return -ENAMETOOLONG;
     int rc = disk_unlink(l->disk, path);
     if (rc != 0 && rc != -ENOENT)
         return rc;
     l->names_dirty = true;
     if (l->blocks[i].key.encrypted) {
-        if (!named(l, number, "key", path))
+        if (!log_file_path(l, number, "key", path))
             return -ENAMETOOLONG;
         rc = disk_unlink(l->disk, path);
         if (rc != 0 && rc != -ENOENT)
@@ -246,7 +195,7 @@ static int remove_block(struct file_log *l, size_t i)
 }
 
 /* Cut the last block to `size` bytes. */
-static int cut_tail(struct file_log *l, uint64_t size)
+int log_cut_tail(struct file_log *l, uint64_t size)
 {
     struct block *b = last_block(l);
     if (b->size == size)
@@ -266,7 +215,7 @@ static int file_reset(struct raft_log *base, uint64_t index)
 {
     struct file_log *l = (struct file_log *)base;
     while (l->block_count > 0) {
-        int rc = remove_block(l, l->block_count - 1);
+        int rc = log_remove_block(l, l->block_count - 1);
         if (rc != 0)
             return rc;
     }
@@ -287,11 +236,11 @@ static int file_truncate(struct raft_log *base, uint64_t last)
         return file_reset(base, last);
     struct place p = *place_of(l, last);
     while (last_block(l)->number != p.block) {
-        int rc = remove_block(l, l->block_count - 1);
+        int rc = log_remove_block(l, l->block_count - 1);
         if (rc != 0)
             return rc;
     }
-    int rc = cut_tail(l, p.at + p.size);
+    int rc = log_cut_tail(l, p.at + p.size);
     if (rc != 0)
         return rc;
     last_block(l)->last = last;
@@ -312,20 +261,20 @@ static int file_compact(struct raft_log *base, uint64_t index)
     l->place_count -= n;
     base->first = index + 1;
     while (l->block_count > 1 && l->blocks[0].last <= index) {
-        int rc = remove_block(l, 0);
+        int rc = log_remove_block(l, 0);
         if (rc != 0)
             return rc;
     }
     return 0;
 }
 
-static int open_other(struct file_log *l, uint32_t number)
+int log_open_other(struct file_log *l, uint32_t number)
 {
     char path[DISK_PATH_MAX];
     if (l->other != NULL && l->other_number == number)
         return 0;
     close_other(l);
-    if (!block_path(l, number, path))
+    if (!log_block_path(l, number, path))
         return -ENAMETOOLONG;
     l->other_number = number;
     return open_file(l->disk, path, DISK_READ, &l->other);
@@ -352,7 +301,7 @@ static int file_read(struct raft_log *base, uint64_t index, slice *body)
     struct place p = *place_of(l, index);
     const struct block *b = block_of(l, p.block);
     bool in_tail = b == last_block(l);
-    int rc = in_tail ? open_tail(l) : open_other(l, p.block);
+    int rc = in_tail ? open_tail(l) : log_open_other(l, p.block);
     if (rc != 0)
         return rc;
     uint8_t *rec = scratch(l, p.size);
@@ -394,7 +343,7 @@ static int file_sync_run(struct raft_log *base)
     int rc = 0;
     if (l->sync_block != 0) {
         struct disk_file *f;
-        if (!block_path(l, l->sync_block, path))
+        if (!log_block_path(l, l->sync_block, path))
             return -ENAMETOOLONG;
         rc = disk_open(l->disk, path, DISK_READ, &f);
         if (rc == 0) {
@@ -424,184 +373,7 @@ static void file_close(struct raft_log *base)
 }
 
 /* ---- opening
- * ------------------------------------------------------------------------------------------------ */
-
-struct listing {
-    struct file_log *l;
-    int rc;
-};
-
-static int note_block(void *ctx, const char *name, bool is_dir)
-{
-    struct listing *w = ctx;
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
-    if (is_dir || name[0] < '1' || name[0] > '9' || strcmp(end, ".blk") != 0 || number >= UINT32_MAX)
-        return 0;
-    struct block b = {.number = (uint32_t)number,
-                      .sums = hash_key_block(slice_str(w->l->group), (uint32_t)number)};
-    w->rc = push_block(w->l, b);
-    return w->rc;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = ((const struct block *)a)->number, y = ((const struct block *)b)->number;
-    return (x > y) - (x < y);
-}
-
-static int read_block(struct file_log *l, uint32_t number, uint8_t **bytes, uint64_t *size)
-{
-    char path[DISK_PATH_MAX];
-    struct disk_file *f;
-    struct disk_stat st;
-    if (!block_path(l, number, path))
-        return -ENAMETOOLONG;
-    int rc = disk_open(l->disk, path, DISK_READ, &f);
-    if (rc != 0)
-        return rc;
-    *bytes = NULL;
-    rc = disk_file_stat(f, &st);
-    if (rc == 0 && st.size > SIZE_MAX / 2)
-        rc = -EFBIG;
-    if (rc == 0)
-        *bytes = malloc(st.size > 0 ? (size_t)st.size : 1);
-    if (rc == 0 && *bytes == NULL)
-        rc = -ENOMEM;
-    if (rc == 0) {
-        ssize_t n = disk_pread(f, *bytes, (size_t)st.size, 0);
-        *size = n < 0 ? 0 : (uint64_t)n;
-        rc = n < 0 ? (int)n : 0;
-    }
-    disk_close(f);
-    return rc;
-}
-
-/* What one record means for the log. False: the log ends before it. */
-static bool take_record(struct file_log *l, const struct block *b, const struct record *r, uint64_t at,
-                        int *rc)
-{
-    if (r->kind == RECORD_TOMBSTONE || r->seq < l->base.first)
-        return true;
-    if (r->kind != RECORD_MESSAGE || r->seq > l->base.last + 1)
-        return false;
-    if (r->seq <= l->base.last) { /* a removal was lost: the later block counts */
-        l->place_count = (size_t)(r->seq - l->base.first);
-        l->base.last = r->seq - 1;
-    }
-    *rc = push_place(l, (struct place){.block = b->number, .size = r->size, .at = at});
-    return *rc == 0;
-}
-
-/* Read a block record by record: true when all of it is good. b->size becomes what is. */
-static bool walk_block(struct file_log *l, struct block *b, int *rc)
-{
-    uint8_t *bytes;
-    uint64_t size = 0, at = 0;
-    *rc = read_block(l, b->number, &bytes, &size);
-    if (*rc != 0)
-        return false;
-    *rc = raft_block_key_apply(&b->key, 0, bytes, (size_t)size);
-    bool good = *rc == 0;
-    while (at < size && good) {
-        struct record r;
-        enum record_fault fault = record_decode(bytes + at, (size_t)(size - at), &b->sums, &r);
-        if (RAFT_BUG(RAFT_BUG_SERVE_DAMAGED) && fault == RECORD_CHECKSUM)
-            fault = RECORD_GOOD;
-        /* Damage below the snapshot does not matter as long as the next record can be found. */
-        bool dead = fault == RECORD_CHECKSUM && l->base.last + 1 == l->base.first && r.seq < l->base.first;
-        if (fault != RECORD_GOOD && !dead) {
-            good = false;
-            break;
-        }
-        if (!dead)
-            good = take_record(l, b, &r, at, rc);
-        if (good) {
-            at += r.size;
-            b->last = r.seq > b->last && r.kind == RECORD_MESSAGE ? r.seq : b->last;
-        }
-    }
-    free(bytes);
-    b->size = at;
-    b->dirty = true; /* who knows what of it has reached the disk */
-    return good && *rc == 0;
-}
-
-/* Before anything is changed: can all of it be read? */
-static int load_keys(struct file_log *l)
-{
-    char path[DISK_PATH_MAX];
-    int rc = 0;
-    for (size_t i = 0; i < l->block_count && rc == 0; i++) {
-        struct block *b = &l->blocks[i];
-        if (!named(l, b->number, "key", path))
-            return -ENAMETOOLONG;
-        rc = raft_log_keyring_load(l->keyring, l->disk, path, b->number, &b->key);
-        b->full = b->key.read_only;
-    }
-    return rc;
-}
-
-static int recover(struct file_log *l, bool *damaged)
-{
-    int rc = 0;
-    for (size_t i = 0; i < l->block_count; i++) {
-        struct block *b = &l->blocks[i];
-        if (walk_block(l, b, &rc))
-            continue;
-        if (rc != 0)
-            return rc;
-        *damaged = true;
-        while (l->block_count > i + 1) {
-            rc = remove_block(l, l->block_count - 1);
-            if (rc != 0)
-                return rc;
-        }
-        uint64_t good = b->size;
-        b->size = UINT64_MAX; /* so that the cut is made */
-        rc = cut_tail(l, good);
-        if (rc != 0)
-            return rc;
-    }
-    /* A dirty block that is not the last would never be synced. */
-    for (size_t i = 0; i + 1 < l->block_count; i++) {
-        rc = open_other(l, l->blocks[i].number);
-        if (rc == 0)
-            rc = disk_sync(l->other);
-        if (rc != 0)
-            return rc;
-        l->blocks[i].dirty = false;
-    }
-    l->names_dirty = true;
-    return 0;
-}
-
-static int open_dir(struct file_log *l, const char *group_dir)
-{
-    int rc = disk_mkdir(l->disk, l->dir);
-    if (rc == 0) /* or a power cut takes the folder with all that was synced in it */
-        rc = disk_sync_dir(l->disk, group_dir);
-    if (rc != 0 && rc != -EEXIST)
-        return rc;
-    struct listing w = {l, 0};
-    rc = disk_list(l->disk, l->dir, note_block, &w);
-    if (rc != 0 || w.rc != 0)
-        return w.rc != 0 ? w.rc : rc;
-    if (l->block_count > 1)
-        qsort(l->blocks, l->block_count, sizeof *l->blocks, by_number);
-    l->next_number = l->block_count > 0 ? last_block(l)->number + 1 : 1;
-    return 0;
-}
-
-/* It would describe what the blocks were. Without it they are read anew. */
-static int drop_index(struct file_log *l)
-{
-    char path[DISK_PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/index.db", l->dir) >= DISK_PATH_MAX)
-        return -ENAMETOOLONG;
-    int rc = disk_unlink(l->disk, path);
-    return rc == -ENOENT ? 0 : rc;
-}
+ * ------ */
 
 static char *copy_text(const char *s, size_t n, const char *tail)
 {
@@ -633,15 +405,11 @@ int raft_log_open_files(const struct raft_log_files *config, struct raft_log **o
     l->block_size = config->block_size;
     l->dir = copy_text(config->dir, strlen(config->dir), "/msgs");
     l->group = copy_text((const char *)config->group.ptr, config->group.len, "");
-    int rc = l->dir == NULL || l->group == NULL ? -ENOMEM : open_dir(l, config->dir);
+    int rc = l->dir == NULL || l->group == NULL ? -ENOMEM : 0;
     if (rc == 0)
         rc = raft_log_keyring_new(config->keys, config->group, &l->keyring);
     if (rc == 0)
-        rc = load_keys(l);
-    if (rc == 0)
-        rc = drop_index(l);
-    if (rc == 0)
-        rc = recover(l, damaged);
+        rc = log_files_load(l, config->dir, damaged);
     if (rc != 0) {
         file_close(&l->base);
         return rc;
