@@ -24,8 +24,8 @@
 #include "net/loop.h"
 #include "raft/node.h"
 
-#define RAFT_SHARD_GATHER_BYTES   (8u * RAFT_BATCH_BYTES)
-#define RAFT_SHARD_GATHER_ENTRIES (8u * RAFT_BATCH_ENTRIES)
+#define RAFT_SHARD_GATHER_BYTES   ((size_t)8 * RAFT_BATCH_BYTES)
+#define RAFT_SHARD_GATHER_ENTRIES ((size_t)8 * RAFT_BATCH_ENTRIES)
 
 struct raft_shard;
 struct raft_group;
