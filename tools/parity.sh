@@ -66,13 +66,13 @@ play midge4 "$midge" 4
 [ -z "$FILTER" ] || exit "$failed"
 
 say "unit tests"
-for source in tests/unit/test_*.c; do
+for source in tests/unit/test_*.c tests/raft_process/test_*.c; do
     ids=$(covers_of "$source")
     [ -n "$ids" ] || continue
     name=$(basename "$source" .c)
     status=PASS
     log=$out/$name.log
-    NATS_SERVER=$(realpath "$go") "build/$type/tests/$name" >"$log" 2>&1 || status=FAIL
+    NATS_SERVER=$(realpath "$go") RAFT_NODE=build/$type/raft-node "build/$type/tests/$name" >"$log" 2>&1 || status=FAIL
     ! grep -q '^SKIP' "$log" || status=SKIP
     [ $status != FAIL ] || { failed=1 && echo "FAIL $name, see $log"; }
     printf '%s\t%s\t\t%s\n' $status "$name" "$ids" >>"$out/unit.tsv"
