@@ -1,6 +1,6 @@
 /* Three real processes agree while everything around them fails.
  *
- * RAFT_PROCESS_SECONDS (15) is how long the faults last, RAFT_PROCESS_SEED what they are drawn from,
+ * RAFT_PROCESS_SECONDS (12) is how long the faults last, RAFT_PROCESS_SEED what they are drawn from,
  * RAFT_NODE the program. The nodes' clocks hurry (ten seconds of theirs in one), so that elections are quick.
  * With RAFT_PROCESS_KEEP the folder stays. */
 #include "clients.h"
@@ -260,7 +260,7 @@ static void nothing_acknowledged_is_lost(void)
     struct faults f = {0};
     struct status_answer s[CLUSTER_NODES];
     CU_ASSERT_FATAL(agree_within(&b, 0, 60 * SEC, s));
-    int64_t end = now_ns() + number_from("RAFT_PROCESS_SECONDS", 15) * SEC, next = now_ns() + 500 * MS;
+    int64_t end = now_ns() + number_from("RAFT_PROCESS_SECONDS", 12) * SEC, next = now_ns() + 500 * MS;
     bool good = true;
     while (now_ns() < end && good) {
         run(&b, now_ns() + 20 * MS);
@@ -441,7 +441,7 @@ static void idle_groups_stay_led_beside_a_busy_one(void)
             cluster_run(b.c, now_ns() + 20 * MS);
     }
     CU_ASSERT_FATAL(now_ns() < until);
-    run(&b, now_ns() + 6 * SEC);
+    run(&b, now_ns() + 4 * SEC);
     clients_stop(b.k);
     for (unsigned g = 0; g < GROUPS; g++) {
         CU_ASSERT(led(&b, g, &now_term, &now_changes));
