@@ -425,7 +425,8 @@ static ssize_t real_pipe_writev(struct env_pipe *ep, const struct iovec *iov, in
     struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     ssize_t n;
     do {
-        n = sendmsg(pipe_of(ep)->fd, &msg, MSG_NOSIGNAL);
+        n = count == 1 ? send(pipe_of(ep)->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                       : sendmsg(pipe_of(ep)->fd, &msg, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;

@@ -4,8 +4,8 @@
  *
  * For each load it starts the server on a free port, drives it from one epoll thread, and prints lines
  * "LOAD METRIC VALUE". Frames are built before the clock runs and have one length within a load, so that a
- * receiver only counts bytes; they are sent and taken without copying: the generator must never be what is
- * measured. Publishers keep a window of
+ * receiver only counts bytes, without copying them: the generator must never be what is measured, and it
+ * reports its own CPU time to show that. Publishers keep a window of
  * messages that are not delivered yet; no load makes slow consumers.
  *
  * One thread. A failure of the network or the server ends the program with a message: there is no result to
@@ -24,7 +24,6 @@ struct link {
     int fd;
     SSL *ssl;             /* NULL: plain */
     const uint8_t *block; /* frames that are sent over and over; NULL: sends nothing by itself */
-    int block_fd;         /* the same in a file; 0: none */
     size_t block_len, block_at;
     uint64_t allowed; /* bytes that may be sent in all */
     uint64_t sent, received;
@@ -58,9 +57,6 @@ void link_close(struct link *link);
 
 /* Sends all of it, then waits for the PONG of a PING of its own. Only before and after the clock runs. */
 void link_tell(struct net *net, struct link *link, const void *text, size_t n);
-
-/* What link_pump sends from now on; the memory must stay until the next call or link_close. */
-void link_set_block(struct link *link, const void *block, size_t n);
 
 /* Sends frames until `allowed` bytes are out or the socket is full. */
 void link_pump(struct link *link);

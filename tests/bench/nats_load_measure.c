@@ -78,7 +78,7 @@ void subject_start(struct subject *s, const char *program, unsigned loops, const
 void subject_stop(struct subject *s)
 {
     kill(s->process.pid, SIGINT);
-    for (int i = 0; i < 1000 && !process_ended(&s->process); i++)
+    for (int i = 0; i < 6000 && !process_ended(&s->process); i++)
         usleep(10000);
     bool clean = process_ended(&s->process) && s->process.exit_code == 0;
     process_kill(&s->process);

@@ -8,8 +8,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -143,23 +141,8 @@ void link_close(struct link *link)
 {
     SSL_free(link->ssl);
     close(link->fd);
-    if (link->block_fd > 0)
-        close(link->block_fd);
     bytes_free(&link->tail);
     free(link);
-}
-
-/* A plain link sends its block from a file in memory: sendfile hands the pages over without copying them. */
-void link_set_block(struct link *link, const void *block, size_t n)
-{
-    if (link->block_fd > 0)
-        close(link->block_fd);
-    link->block = block;
-    link->block_len = n;
-    link->block_at = 0;
-    link->block_fd = memfd_create("block", MFD_CLOEXEC);
-    if (link->block_fd < 0 || write(link->block_fd, block, n) != (ssize_t)n)
-        fail("memfd: %s", strerror(errno));
 }
 
 /* One write of at most n bytes of the block; 0 when the socket is full. */
@@ -178,8 +161,8 @@ static size_t write_some(struct link *link, size_t n)
             fail("TLS: cannot write");
         return 0;
     }
-    off_t at = (off_t)link->block_at;
-    ssize_t rc = sendfile(link->fd, link->block_fd, &at, n);
+    /* Not sendfile: the receiver then copies from single pages, and the server pays for that. */
+    ssize_t rc = send(link->fd, from, n, MSG_NOSIGNAL);
     if (rc < 0 && errno != EAGAIN)
         fail("send: %s", strerror(errno));
     return rc > 0 ? (size_t)rc : 0;
