@@ -496,6 +496,18 @@ static void test_result_remembered(void)
     turn(&f);
     CU_ASSERT_EQUAL(plain(&f, "a.b"), 1);
     CU_ASSERT_EQUAL(f.res.group_count, 0);
+    /* Subjects of one length that differ in one byte. */
+    for (int n = 1; n <= 40; n++) {
+        memset(lengthy, 'z', sizeof lengthy);
+        lengthy[n] = '\0';
+        add(&f, lengthy, "");
+        for (int i = 0; i < n; i++) {
+            CU_ASSERT_EQUAL(plain(&f, lengthy), 1);
+            lengthy[i] = 'y';
+            CU_ASSERT_EQUAL(plain(&f, lengthy), 0);
+            lengthy[i] = 'z';
+        }
+    }
     for (int n = SUBLIST_REMEMBERED_MAX - 1; n <= SUBLIST_REMEMBERED_MAX + 1; n++) {
         memset(lengthy, 'x', sizeof lengthy);
         lengthy[n] = '\0';
@@ -508,7 +520,7 @@ static void test_result_remembered(void)
     }
     struct sublist_stats st;
     sublist_stats(f.sl, &st);
-    CU_ASSERT_EQUAL(st.matches, 3 + 1 + 1 + 3 + 3 * 4);
+    CU_ASSERT_EQUAL(st.matches, 3 + 1 + 1 + 3 + 40 * 41 + 3 * 4);
     sublist_free(second);
     teardown(&f);
 }
