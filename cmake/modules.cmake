@@ -31,17 +31,22 @@ function(midge_warnings_for)
     endforeach()
 endfunction()
 
-# The toolkit: grammar + codec + base, one object set, a static library for the server and (with the install
-# rules in runtime/codec/install.cmake) the shared libmidge-codec.
+# The toolkit. midge-codec is what the server links: grammar, codec and base. The first two without the
+# configuration language are the public library too, made of the same objects by runtime/codec/install.cmake; so they
+# show no symbol but those that <midge/*.h> marks with CODEC_API.
 macro(midge_codec_library)
-    file(GLOB sources CONFIGURE_DEPENDS runtime/base/*.c runtime/codec/*.c)
-    midge_warnings_for(${sources})
-    add_library(midge-codec STATIC ${sources} ${GEN_SOURCES})
+    file(GLOB base_sources CONFIGURE_DEPENDS runtime/base/*.c)
+    file(GLOB codec_sources CONFIGURE_DEPENDS runtime/codec/*.c)
+    set(public_gen ${GEN_SOURCES})
+    list(REMOVE_ITEM public_gen ${GEN_DIR}/config.c)
+    midge_warnings_for(${base_sources} ${codec_sources})
+    add_library(midge-codec-objects OBJECT ${codec_sources} ${public_gen})
+    set_target_properties(midge-codec-objects PROPERTIES C_VISIBILITY_PRESET hidden)
+    target_include_directories(midge-codec-objects PUBLIC runtime/include runtime)
+    add_library(midge-codec STATIC ${base_sources} ${GEN_DIR}/config.c $<TARGET_OBJECTS:midge-codec-objects>)
     target_include_directories(midge-codec PUBLIC runtime/include runtime)
     target_link_libraries(midge-codec PUBLIC Threads::Threads m)
-    if(EXISTS ${CMAKE_SOURCE_DIR}/runtime/codec/install.cmake)
-        include(runtime/codec/install.cmake)
-    endif()
+    include(runtime/codec/install.cmake)
 endmacro()
 
 # midge_module(NAME DEPENDS targets... LINK libraries...): runtime/NAME as a static library midge-NAME.
@@ -96,7 +101,7 @@ function(midge_tests)
         get_filename_component(name ${src} NAME_WE)
         midge_test(${name} ${src})
     endforeach()
-    foreach(folder tests/sim tests/scenarios tests/clients tests/differential tests/raft_process tests/bench fuzz)
+    foreach(folder tests/sim tests/scenarios tests/clients tests/differential tests/raft_process tests/tools tests/bench fuzz)
         if(EXISTS ${CMAKE_SOURCE_DIR}/${folder}/CMakeLists.txt)
             add_subdirectory(${folder})
         endif()

@@ -30,7 +30,8 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__) && defined(MIDGE_CODEC_SHARED)
+/* What the library exports: these functions and tables, and nothing else. */
+#if defined(__GNUC__)
 #define CODEC_API __attribute__((visibility("default")))
 #else
 #define CODEC_API
