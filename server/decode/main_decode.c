@@ -22,6 +22,7 @@ static const char usage[] =
     "guess\n"
     "      --raw            the input is a raw stream, whatever its first byte is\n"
     "      --port PORT      in packet files: the port of the acceptor where no SYN was seen\n"
+    "      --raft           show the RAFT messages that servers' messages carry\n"
     "      --color WHEN     auto (default), always, never\n"
     "      --no-progress    no bar on the terminal\n"
     "  -h, --help           this text\n"
@@ -33,7 +34,7 @@ struct settings {
     enum codec_protocol protocol;
     enum format format;
     int from;
-    bool raw, progress;
+    bool raw, raft, progress;
     unsigned port;
     const char *color, *path;
 };
@@ -65,17 +66,13 @@ static bool read_port(const char *text, unsigned *port)
 /* -1: go on; else the exit code. */
 static int read_options(int argc, char **argv, struct settings *o)
 {
-    enum { FROM = 256, RAW, PORT, COLOR, NO_PROGRESS };
+    enum { FROM = 256, RAW, RAFT, PORT, COLOR, NO_PROGRESS };
     static const struct option options[] = {
-        {"protocol", required_argument, NULL, 'p'},
-        {"format", required_argument, NULL, 'f'},
-        {"from", required_argument, NULL, FROM},
-        {"raw", no_argument, NULL, RAW},
-        {"port", required_argument, NULL, PORT},
-        {"color", required_argument, NULL, COLOR},
-        {"no-progress", no_argument, NULL, NO_PROGRESS},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"protocol", required_argument, NULL, 'p'}, {"format", required_argument, NULL, 'f'},
+        {"from", required_argument, NULL, FROM},    {"raw", no_argument, NULL, RAW},
+        {"raft", no_argument, NULL, RAFT},          {"port", required_argument, NULL, PORT},
+        {"color", required_argument, NULL, COLOR},  {"no-progress", no_argument, NULL, NO_PROGRESS},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "p:f:h", options, NULL)) != -1) {
@@ -105,6 +102,9 @@ static int read_options(int argc, char **argv, struct settings *o)
             break;
         case RAW:
             o->raw = true;
+            break;
+        case RAFT:
+            o->raft = true;
             break;
         case NO_PROGRESS:
             o->progress = false;
@@ -144,6 +144,8 @@ static bool decode(struct source *source, struct printer *printer, const struct 
         if (sessions == NULL) { /* a capture's header has been read by now */
             enum codec_protocol p = o->protocol != CODEC_NO_PROTOCOL ? o->protocol : source_protocol(source);
             sessions = sessions_new(printer, p, source_is_raw(source), o->from);
+            if (sessions != NULL && o->raft)
+                sessions_show_raft(sessions);
         }
         ok = sessions != NULL && sessions_feed(sessions, &chunk);
         progress_at(&progress, source_read_bytes(source));

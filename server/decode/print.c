@@ -68,10 +68,14 @@ static struct codec_value with_origin(const struct codec_value *event, const str
                                       struct codec_member *members)
 {
     struct codec_value v = *event;
-    if (o->single)
-        return v;
     size_t n = event->object.count;
     memcpy(members, event->object.items, n * sizeof(*members));
+    if (o->in != NULL)
+        members[n++] = (struct codec_member){SLICE_LIT("in"), codec_value_text(slice_str(o->in))};
+    v.object.items = members;
+    v.object.count = n;
+    if (o->single)
+        return v;
     members[n++] = (struct codec_member){SLICE_LIT("connection"), codec_value_number(o->connection)};
     members[n++] = (struct codec_member){
         SLICE_LIT("from"),
@@ -126,6 +130,11 @@ static void write_text(struct printer *p, const struct codec_value *v, const str
         put(out, place);
         paint(p, "\033[0m");
     }
+    if (o->in != NULL) {
+        put(out, "  ");
+        put(out, o->in);
+        put(out, ": ");
+    }
     paint(p, "\033[1m");
     codec_out_put(out, v->object.items[0].value.text);
     paint(p, "\033[0m");
@@ -170,10 +179,11 @@ bool printer_event(struct printer *p, const struct origin *o, const struct codec
 
 void printer_problem(const struct origin *o, uint64_t offset, const char *what)
 {
-    if (o->single)
-        fprintf(stderr, "midge-decode: offset %llu: %s\n", (unsigned long long)offset, what);
-    else
-        fprintf(stderr, "midge-decode: connection %llu, from %s, offset %llu: %s\n",
-                (unsigned long long)o->connection, o->direction == CODEC_FROM_DIALER ? "dialer" : "acceptor",
-                (unsigned long long)offset, what);
+    fprintf(stderr, "midge-decode: ");
+    if (!o->single)
+        fprintf(stderr, "connection %llu, from %s, ", (unsigned long long)o->connection,
+                o->direction == CODEC_FROM_DIALER ? "dialer" : "acceptor");
+    if (o->in != NULL)
+        fprintf(stderr, "in %s, ", o->in);
+    fprintf(stderr, "offset %llu: %s\n", (unsigned long long)offset, what);
 }

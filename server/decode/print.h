@@ -18,6 +18,8 @@ struct origin {
     enum codec_direction direction;
     bool has_time;
     uint64_t time;
+    const char
+        *in; /* "ws", "raft": it came out of an event of that kind, and counts offsets from there; NULL */
 };
 
 struct printer {

@@ -1,9 +1,4 @@
-/* session.h: the connections of an input: each has two streams, whose bytes go through the parsers and whose
- * events go to a printer.
- *
- * The protocol is told, or guessed from the first bytes of both directions. A PROXY header in front of a
- * stream is shown; after an upgrade both streams of a connection go on as WebSocket frames. A stream that is
- * malformed is told once and then skipped; other streams go on.
+/* session.h: the connections of an input, each a conversation (conversation.h) that is shown by a printer.
  *
  * Memory: at most SESSION_MAX connections (the one that was idle longest makes room), each stream with a
  * buffer that holds one message: STREAM_MAX bytes. A payload above WHOLE_MAX comes in pieces. One thread. */
@@ -24,7 +19,10 @@ struct sessions;
  * `from` is what it is, or -1 to be guessed, too. */
 struct sessions *sessions_new(struct printer *printer, enum codec_protocol protocol, bool one, int from);
 
-/* false: out of memory. */
+/* RAFT messages are shown behind the messages that carry them. */
+void sessions_show_raft(struct sessions *s);
+
+/* false: out of memory, or the output cannot be written. */
 bool sessions_feed(struct sessions *s, const struct chunk *chunk);
 
 /* The input has ended: what was held back is shown; of a single stream that ends inside a message this is

@@ -22,6 +22,7 @@ CAPTURE = os.environ.get("MIDGE_CAPTURE", "build/release/midge-capture")
 DECODE = os.environ.get("MIDGE_DECODE", "build/release/midge-decode")
 OUT = "tests/golden/wire"
 PORT = 24500
+NODE = dict(os.environ, NODE_PATH=os.environ.get("NODE_PATH", os.path.abspath("build/npm/node_modules")))
 
 
 class Stage:
@@ -288,6 +289,73 @@ def ws(stage):
     p.wait()
 
 
+def route_s2(stage):
+    """A cluster of two that compresses, at another level each way, and whose JetStream agrees by RAFT."""
+    top = 'server_name: %s\nlisten: 127.0.0.1:%d\njetstream { store_dir: "$DIR/%s" }\n'
+    cluster = "cluster { name: C, listen: 127.0.0.1:%d, pool_size: -1, no_advertise: true, compression: %s %s}\n"
+    stage.server(top % ("A", PORT, "a") + cluster
+                 % (PORT + 1, "s2_best", ", routes: [nats://127.0.0.1:1] ")) # JetStream wants one; nobody is there
+    stage.capture("route-s2", PORT + 2, PORT + 1)
+    stage.server(top % ("B", PORT + 3, "b") + cluster
+                 % (PORT + 4, "s2_fast", ", routes: [nats://127.0.0.1:%d] " % (PORT + 2)))
+    time.sleep(5)
+    a, b = Client(PORT), Client(PORT + 3)
+    b.say("SUB foo 1")
+    time.sleep(0.3)
+    a.say("PUB foo 400", "hello " * 66 + "you!")
+    for n in range(8):
+        a.say("PUB foo 8", "number %d" % n)
+    a.close()
+    b.close()
+
+
+def leaf_s2(stage):
+    stage.server("server_name: H\nlisten: 127.0.0.1:%d\nleafnodes { listen: 127.0.0.1:%d }\n" % (PORT, PORT + 1))
+    stage.capture("leaf-s2", PORT + 2, PORT + 1)
+    stage.server("server_name: L\nlisten: 127.0.0.1:%d\nleafnodes { remotes: [ { url: nats://127.0.0.1:%d } ] }\n"
+                 % (PORT + 3, PORT + 2))
+    time.sleep(2)
+    traffic(PORT, PORT + 3)
+
+
+WS_DEFLATE = r"""
+const { WebSocket } = require('ws');
+const ws = new WebSocket('ws://127.0.0.1:%d/', { perMessageDeflate: { threshold: 0 } });
+const say = (text, ms) => setTimeout(() => ws.send(Buffer.from(text)), ms);
+const long = 'hello '.repeat(200);
+ws.on('open', () => {
+  say('CONNECT {"verbose":false}\r\nSUB foo 1\r\nPI', 100);
+  say('NG\r\n', 200);
+  say('PUB foo ' + long.length + '\r\n' + long + '\r\n', 300);
+  setTimeout(() => ws.close(1000, 'done'), 500);
+});
+ws.on('close', () => process.exit(0));
+"""
+
+
+def ws_deflate(stage):
+    stage.server("server_name: S\nlisten: 127.0.0.1:%d\nwebsocket { listen: 127.0.0.1:%d, no_tls: true, compression: true }\n"
+                 % (PORT, PORT + 1))
+    p = stage.capture("ws-deflate", PORT + 2, PORT + 1, connections=1)
+    subprocess.check_call(["node", "-e", WS_DEFLATE % (PORT + 2)], env=NODE)
+    p.wait()
+
+
+WS_MQTT = r"""
+const c = require('mqtt').connect('ws://127.0.0.1:%d/mqtt', { clientId: 'over-ws', protocolVersion: 4, reconnectPeriod: 0 });
+c.on('connect', () => c.subscribe('a/#', { qos: 1 }, () => c.publish('a/b', 'hi', { qos: 1 })));
+c.on('message', () => setTimeout(() => c.end(), 200));
+"""
+
+
+def ws_mqtt(stage):
+    stage.server('server_name: S\nlisten: 127.0.0.1:%d\njetstream { store_dir: "$DIR/js" }\nmqtt { port: %d, host: 127.0.0.1 }\n'
+                 "websocket { listen: 127.0.0.1:%d, no_tls: true }\n" % (PORT, PORT + 3, PORT + 1))
+    p = stage.capture("ws-mqtt", PORT + 2, PORT + 1, connections=1)
+    subprocess.check_call(["node", "-e", WS_MQTT % (PORT + 2)], env=NODE)
+    p.wait()
+
+
 def sniff(path, port, stop):
     """Packets of the loopback interface with that port, as tcpdump would write them."""
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
@@ -322,7 +390,8 @@ def pcap(stage):
 
 
 ALL = {"client": client, "mqtt": mqtt, "route": route, "route-leaf": route_leaf, "gateway": gateway, "leaf": leaf,
-       "http": http, "ws": ws, "pcap": pcap}
+       "http": http, "ws": ws, "pcap": pcap, "route-s2": route_s2, "leaf-s2": leaf_s2, "ws-deflate": ws_deflate,
+       "ws-mqtt": ws_mqtt}
 
 for name in sys.argv[1:] or ALL:
     print(name)
@@ -333,4 +402,5 @@ for name in sys.argv[1:] or ALL:
         stage.end()
     source = OUT + "/client.pcap" if name == "pcap" else "%s/%s.cap" % (OUT, name)
     with open(os.path.splitext(source)[0] + ("-pcap" if name == "pcap" else "") + ".json", "wb") as f:
-        subprocess.call([DECODE, "-f", "json", source], stdout=f)
+        raft = ["--raft"] if name == "route-s2" else []
+        subprocess.call([DECODE, "-f", "json", *raft, source], stdout=f)

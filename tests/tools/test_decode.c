@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const captures[] = {"client",  "mqtt", "route", "route-leaf",
-                                       "gateway", "leaf", "http",  "ws"};
+static const char *const captures[] = {"client", "mqtt", "route",    "route-leaf", "gateway",    "leaf",
+                                       "http",   "ws",   "route-s2", "leaf-s2",    "ws-deflate", "ws-mqtt"};
 #define CAPTURES (sizeof(captures) / sizeof(captures[0]))
 
 struct file {
@@ -100,6 +100,8 @@ static void test_golden(void)
             enum source_rc rc;
             CU_ASSERT_PTR_NOT_NULL_FATAL(source);
             show_begin(&s, FORMAT_JSON, CODEC_NO_PROTOCOL, false);
+            if (strcmp(captures[i], "route-s2") == 0)
+                sessions_show_raft(s.sessions);
             while ((rc = source_next(source, &c)) == SOURCE_CHUNK)
                 feed(&s, c, steps[k]);
             CU_ASSERT_EQUAL(rc, SOURCE_END);
@@ -377,6 +379,111 @@ static void test_streams(void)
     stream_shows(SLICE_LIT("what is this\r\n"), "", 1);
 }
 
+/* ---------------------------------------------------------------------------------------- inside of others
+ */
+
+/* The events in a raw stream whose side and protocol are told. */
+static size_t show_half(struct file f, enum codec_protocol protocol, enum codec_direction from,
+                        struct shown *s)
+{
+    printer_init(&s->printer, open_memstream(&s->text, &s->len), FORMAT_TEXT, false);
+    s->sessions = sessions_new(&s->printer, protocol, true, (int)from);
+    feed(s, (struct chunk){.connection = 1, .bytes = slice_make(f.bytes, f.len)}, 7);
+    return show_end(s);
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    while ((text = strstr(text, what)) != NULL) {
+        n++;
+        text++;
+    }
+    return n;
+}
+
+/* One direction alone of a compressed leaf node: each byte of the S2 stream changed is found, never followed;
+ * cut anywhere it says so. */
+static void test_s2(void)
+{
+    struct file capture = load("leaf-s2", ".cap");
+    struct file f = stream_of(&capture, 1, CODEC_FROM_ACCEPTOR);
+    struct shown s;
+    CU_ASSERT_EQUAL(show_half(f, CODEC_NATS_LEAF, CODEC_FROM_ACCEPTOR, &s), 0);
+    CU_ASSERT_EQUAL(count(s.text, "\nLMSG "), 6);
+    CU_ASSERT_EQUAL(count(s.text, "\nHMSG "), 2);
+    free(s.text);
+    size_t plain = (size_t)((uint8_t *)memchr(f.bytes, '\n', f.len) + 1 - f.bytes);
+    CU_ASSERT_EQUAL_FATAL(memcmp(f.bytes + plain, "\xff\x06\0\0S2sTwO", 10), 0);
+    for (size_t at = plain; at < f.len; at++) {
+        struct file cut = {f.bytes, at};
+        if (f.bytes[at] == 0xff) /* changed, an identifier is a chunk that readers skip */
+            continue;
+        f.bytes[at] ^= 0x10;
+        CU_ASSERT_EQUAL(show_half(f, CODEC_NATS_LEAF, CODEC_FROM_ACCEPTOR, &s), 1);
+        free(s.text);
+        f.bytes[at] ^= 0x10;
+        CU_ASSERT(show_half(cut, CODEC_NATS_LEAF, CODEC_FROM_ACCEPTOR, &s) <= 1);
+        free(s.text);
+    }
+    free(f.bytes);
+    free(capture.bytes);
+}
+
+/* Either half of a WebSocket connection shows what its frames carry, deflated or not. A frame that cannot be
+ * inflated is shown, and what it carries is not. */
+static void test_frames(void)
+{
+    static const struct {
+        const char *capture;
+        enum codec_direction from;
+        const char *inner; /* an event that must be there once */
+    } cases[] = {
+        {"ws", CODEC_FROM_DIALER, "\n  ws: PUB offset=38 subject=\"foo\" size=5 payload=\"hello\""},
+        {"ws", CODEC_FROM_ACCEPTOR, "\n  ws: MSG offset=328 subject=\"foo\" sid=\"1\""},
+        {"ws-deflate", CODEC_FROM_DIALER, "\n  ws: PUB offset=44 subject=\"foo\" size=1200"},
+        {"ws-deflate", CODEC_FROM_ACCEPTOR, "\n  ws: MSG offset=334 subject=\"foo\" sid=\"1\" size=1200"},
+        {"ws-mqtt", CODEC_FROM_DIALER, "\n  ws: PUBLISH offset=31 topic=\"a/b\" qos=1"},
+        {"ws-mqtt", CODEC_FROM_ACCEPTOR, "\n  ws: PUBLISH offset=13 topic=\"a/b\" qos=1"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct file capture = load(cases[i].capture, ".cap");
+        struct file f = stream_of(&capture, 1, cases[i].from);
+        struct shown s;
+        CU_ASSERT_EQUAL(show_half(f, CODEC_HTTP, cases[i].from, &s), 0);
+        CU_ASSERT_EQUAL(count(s.text, cases[i].inner), 1);
+        free(s.text);
+        free(f.bytes);
+        free(capture.bytes);
+    }
+    struct file capture = load("ws-deflate", ".cap");
+    struct file f = stream_of(&capture, 1, CODEC_FROM_ACCEPTOR);
+    struct shown s;
+    memset(f.bytes + 240, 0xff, 8); /* inside the first frame */
+    CU_ASSERT_EQUAL(show_half(f, CODEC_HTTP, CODEC_FROM_ACCEPTOR, &s), 0);
+    CU_ASSERT_EQUAL(count(s.text, "\nBINARY "), 3);
+    CU_ASSERT_EQUAL(count(s.text, "ws: MSG"), 0);
+    free(s.text);
+    free(f.bytes);
+    free(capture.bytes);
+}
+
+/* A body that is no RAFT message is told; the stream around it goes on. */
+static void test_raft(void)
+{
+    slice bytes = SLICE_LIT("RMSG $SYS $NRG.V.g r 32\r\n01234567012345670123456701234567\r\n"
+                            "RMSG $SYS $NRG.AE.g r 4\r\nabcd\r\nPING\r\n");
+    struct shown s;
+    show_begin(&s, FORMAT_TEXT, CODEC_NATS_ROUTE, true);
+    sessions_show_raft(s.sessions);
+    feed(&s, (struct chunk){.connection = 1, .bytes = bytes}, SIZE_MAX);
+    CU_ASSERT_EQUAL(show_end(&s), 1);
+    CU_ASSERT_EQUAL(count(s.text, "\n  raft: vote_request offset=0 term="), 1);
+    CU_ASSERT_EQUAL(count(s.text, "raft: append"), 0);
+    CU_ASSERT_EQUAL(count(s.text, "\nPING "), 1);
+    free(s.text);
+}
+
 /* Payloads above the limit come in pieces, whose bytes are all there. */
 static void test_large_payload(void)
 {
@@ -442,7 +549,9 @@ static void test_program(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_golden),  UNIT_TEST(test_encode_back),   UNIT_TEST(test_packets), UNIT_TEST(test_segments),
-    UNIT_TEST(test_streams), UNIT_TEST(test_large_payload), UNIT_TEST(test_program),
+    UNIT_TEST(test_golden),   UNIT_TEST(test_encode_back), UNIT_TEST(test_packets),
+    UNIT_TEST(test_segments), UNIT_TEST(test_streams),     UNIT_TEST(test_s2),
+    UNIT_TEST(test_frames),   UNIT_TEST(test_raft),        UNIT_TEST(test_large_payload),
+    UNIT_TEST(test_program),
 };
 UNIT_MAIN("decode", tests)
