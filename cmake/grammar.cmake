@@ -35,4 +35,10 @@ foreach(src ${GRAMMAR_RE2C})
     list(APPEND GEN_SOURCES ${out})
 endforeach()
 
+foreach(out ${GEN_SOURCES})
+    if(NOT EXISTS ${out} AND NOT (RAGEL AND RE2C))
+        message(FATAL_ERROR "${out} is missing: install Ragel and re2c, or take a source tarball (./build.sh dist), which has it")
+    endif()
+endforeach()
+
 add_custom_target(gen DEPENDS ${GEN_SOURCES})
