@@ -17,7 +17,8 @@ usage: ./build.sh COMMAND [arguments]
   coverage [FILE]         branches of the codec toolkit that its unit tests take; with FILE, the lines not all taken
   parity                  play all scenarios on midge and on the Go server and rewrite the table in differences.md
   lint                    clang-format (check only), clang-tidy, cppcheck
-  install DESTDIR=DIR     install the server, the toolkit library, its headers and documents
+  install [DESTDIR=DIR] [PREFIX=DIR]
+                          install the server, its tools, the toolkit library, headers and documents (/usr/local)
   dist                    a source tarball that builds without Ragel and re2c
   clean                   remove build/, dist/ and gen/*.c
 EOF

@@ -19,6 +19,9 @@ check 'the name nats-server is left to the Go server' test ! -e "$prefix/bin/nat
 nothing_outside() { [ -z "$(grep -v "^$prefix/" "$work/install.log")" ]; }
 check 'nothing lies outside of DESTDIR and PREFIX' nothing_outside
 
+finds_its_tools() { [ "$(printf 'PING\r\n' | "$prefix/bin/midge" decode)" = 'PING offset=0' ]; }
+check 'midge finds its tools where it lies' finds_its_tools
+
 # ---- symbols ----
 
 library=$prefix/lib/libmidge-codec.so
