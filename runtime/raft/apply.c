@@ -134,6 +134,17 @@ bool raft_leader_overrun(struct raft *r)
     return over;
 }
 
+/* A learner's log only grows. When it has had enough it begins again at its snapshot: its leader has a newer
+ * one. */
+void raft_learner_overrun(struct raft *r)
+{
+    uint64_t n = r->log.last - r->log.base_index;
+    if (!r->learner || !above(r, n, RAFT_OVERRUN_ENTRIES, RAFT_OVERRUN_BYTES))
+        return;
+    raft_catchup_cancel(r);
+    raft_cut_log(r, r->log.base_index);
+}
+
 bool raft_follower_overrun(struct raft *r)
 {
     uint64_t n = r->paused ? 0 : unapplied(r);

@@ -103,7 +103,8 @@ enum raft_rc raft_propose(struct raft *r, uint64_t term, const struct raft_entry
 
 void raft_heartbeat(struct raft *r)
 {
-    if (RAFT_BUG(RAFT_BUG_COMMIT_OLD_TERM) && r->noop == UINT64_MAX) {
+    if (RAFT_BUG(RAFT_BUG_COMMIT_OLD_TERM) && r->noop == UINT64_MAX &&
+        r->now - r->leader_since > 5 * RAFT_S) {
         r->noop = r->log.last + 1;
         raft_append_peer_state(r, raft_membership_whole(raft_members_now(&r->members)).size);
         return;

@@ -73,7 +73,18 @@ static struct raft_membership *push(struct raft_members *m, uint64_t index, bool
     return s;
 }
 
-void raft_members_push(struct raft_members *m, uint64_t index, const struct raft_peers *peers)
+static bool same_members(const struct raft_membership *a, const struct raft_membership *b)
+{
+    if (a->count != b->count || a->size != b->size || a->boot != b->boot || a->extension != b->extension)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (!raft_membership_has(b, a->ids[i]))
+            return false;
+    }
+    return true;
+}
+
+bool raft_members_push(struct raft_members *m, uint64_t index, const struct raft_peers *peers)
 {
     assert(m->spare_cap >= peers->count);
     struct raft_membership *s = push(m, index, false);
@@ -84,6 +95,7 @@ void raft_members_push(struct raft_members *m, uint64_t index, const struct raft
             s->ids[s->count++] = peers->ids[i];
     }
     s->boot = s->size > s->count ? s->size : 0;
+    return m->count == 1 || !same_members(s, s - 1);
 }
 
 bool raft_members_push_add(struct raft_members *m, uint64_t index, raft_id id)

@@ -42,9 +42,9 @@ struct raft_peers raft_membership_whole(const struct raft_membership *s);
 
 /* A new membership by the entry at `index`, from a peer state, or the one in effect with an id more or less;
  * room was reserved. Its size is that of the peer state, or becomes its count; a group that boots goes on
- * expecting what it did until so many are known, or a peer state says that it is complete. False (and nothing
- * is pushed) when it would equal the one in effect by `add`/`remove` of a (non-)member. */
-void raft_members_push(struct raft_members *m, uint64_t index, const struct raft_peers *peers);
+ * expecting what it did until so many are known, or a peer state says that it is complete. False when nothing
+ * changes by that; then adding and removing push nothing. */
+bool raft_members_push(struct raft_members *m, uint64_t index, const struct raft_peers *peers);
 bool raft_members_push_add(struct raft_members *m, uint64_t index, raft_id id);
 bool raft_members_push_remove(struct raft_members *m, uint64_t index, raft_id id);
 /* Entries above `index` are gone: true when the membership in effect changed. */

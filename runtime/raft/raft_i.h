@@ -272,6 +272,7 @@ void raft_resume(struct raft *r);
 void raft_drain_replay(struct raft *r);
 bool raft_leader_overrun(struct raft *r);
 bool raft_follower_overrun(struct raft *r);
+void raft_learner_overrun(struct raft *r);
 static inline bool raft_holds_commits(const struct raft *r)
 {
     return r->paused || r->learner;

@@ -26,10 +26,10 @@ static bool take_membership(struct raft *r, uint64_t index, const struct raft_en
     if (e->type == RAFT_PEER_STATE) {
         if (!raft_decode_peers(r, e->data, &peers))
             return false;
-        raft_members_push(&r->members, index, &peers);
+        bool changed = raft_members_push(&r->members, index, &peers);
         if (live && raft_is_member(r, r->cfg.id))
             raft_learner_ends(r);
-        return true;
+        return changed;
     }
     if (e->data.len != sizeof id)
         return false;
@@ -266,6 +266,7 @@ void raft_recv_append(struct raft *r, const struct raft_append *ae, struct raft_
         return;
     if (!r->transfer_pending)
         raft_reset_election(r);
+    raft_learner_overrun(r);
     if (r->no_resources || !settle_catchup(r, ae, live, reply) || raft_follower_overrun(r))
         return;
     if (!live && ae->pindex > r->log.last) {

@@ -112,7 +112,7 @@ void raft_become_leader(struct raft *r)
     raft_subscribe(r, RAFT_AT(RAFT_TO_PROPOSE), true);
     raft_subscribe(r, RAFT_AT(RAFT_TO_REMOVE), true);
     if (RAFT_BUG(RAFT_BUG_COMMIT_OLD_TERM) && r->log.last > r->commit) {
-        raft_heartbeat(r); /* and no entry of our own before the next one */
+        raft_heartbeat(r); /* and no entry of our own for a while */
         r->noop = UINT64_MAX;
         return;
     }

@@ -227,6 +227,7 @@ void check_step(struct sim_node *n)
     if (s.role == RAFT_LEADER && (n->seen_role != RAFT_LEADER || s.term != n->seen_term)) {
         check_one_leader(n, s.term);
         check_complete(n, &s);
+        nemesis_elected(n);
     }
     n->seen_role = s.role;
     n->seen_term = s.term;

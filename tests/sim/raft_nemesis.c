@@ -230,12 +230,30 @@ static void cut_one_way(struct world *w, uint32_t mask, bool sending, int64_t la
     cut_until(l, lasts);
 }
 
+static void alone(void *ctx)
+{
+    struct sim_node *n = ctx;
+    if (!n->w->calm)
+        cut_around(n->w, 1u << n->number, sched_between(n->w->s, 4 * RAFT_S, 15 * RAFT_S));
+}
+
+/* The worst moment to be cut off: what earlier leaders left is not settled yet. */
+void nemesis_elected(struct sim_node *n)
+{
+    if (n->w->haunted == 0)
+        return;
+    n->w->haunted--;
+    sched_after(n->w->s, sched_between(n->w->s, 0, RAFT_S), alone, n);
+}
+
 static void cut_links(struct world *w, const struct raft_action *a)
 {
     uint32_t mask = a->arg;
     struct sim_node *leader = world_leader(w);
     if (a->node % 4 == 0 && leader != NULL)
         mask = 1u << leader->number; /* the leader alone */
+    if (a->node % 4 == 1)
+        w->haunted = 2 + a->arg % 6;
     if (a->fault == RAFT_FAULT_ONEWAY)
         cut_one_way(w, mask, a->arg >> 16 & 1, a->lasts);
     else
@@ -377,18 +395,17 @@ static void add_member(struct world *w)
 }
 
 /* False: this must not, or cannot, be asked for now. */
-static bool remove_one(struct world *w, uint32_t turn, size_t keep)
+static bool remove_one(struct world *w, struct sim_node *n)
 {
     struct sim_node *leader = world_leader(w), *list[RAFT_SIM_NODES];
     size_t count = members(w, list);
-    if (leader == NULL || count <= keep)
+    if (leader == NULL)
         return false;
-    struct sim_node *n = list[turn % count];
     /* The others must be a majority that is not damaged. */
     size_t damaged = 0;
     for (size_t i = 0; i < count; i++)
         damaged += list[i]->damaged && list[i] != n;
-    if (damaged > (count - 2) / 2)
+    if (count < 2 || damaged > (count - 2) / 2)
         return false;
     TRACE(w, n, "is to be removed");
     struct raft_event e = {.type = RAFT_EV_REMOVE_PEER, .now = node_clock(leader), .peer = n->id};
@@ -397,12 +414,17 @@ static bool remove_one(struct world *w, uint32_t turn, size_t keep)
     return true;
 }
 
-/* One, or as many as go at once: all but the first are refused as long as that is not settled. */
+/* One; or all but the leader at once: the second and later ones are refused, as the first is not settled. */
 static void remove_members(struct world *w, const struct raft_action *a)
 {
+    struct sim_node *leader = world_leader(w), *list[RAFT_SIM_NODES];
+    size_t count = members(w, list);
     bool many = a->arg >> 4 & 1;
-    for (uint32_t i = 0; i < (many ? RAFT_SIM_NODES : 1) && !w->over; i++) {
-        if (!remove_one(w, a->node + i, many ? 1 : 2))
+    if (!many && count > 2)
+        remove_one(w, list[a->node % count]);
+    for (size_t i = 0; many && i < count && !w->over; i++) {
+        struct sim_node *n = list[(a->node + i) % count];
+        if (n != leader && !remove_one(w, n))
             return;
     }
 }
@@ -622,6 +644,7 @@ void nemesis_begin(struct world *w)
 void nemesis_calm(struct world *w)
 {
     w->loss = w->dup = w->reorder = 0;
+    w->haunted = 0;
     w->slow_until = 0;
     memset(w->cut, 0, sizeof w->cut);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {

@@ -121,6 +121,12 @@ struct probe *probe_new(const struct probe_setup *s)
     return p;
 }
 
+struct probe *probe_follower(const uint64_t *terms, uint64_t term)
+{
+    return probe_new(&(struct probe_setup){
+        .members = "ABC", .config = {.managed = true}, .stored = {.term = term}, .terms = terms});
+}
+
 void probe_free(struct probe *p)
 {
     raft_free(p->r);
@@ -185,6 +191,29 @@ void probe_append(struct probe *p, char leader, uint64_t term, uint64_t pterm, u
                              .entries = e,
                              .count = count};
     probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, peer_inbox, &ae);
+}
+
+void probe_append_one(struct probe *p, char leader, uint64_t term, uint64_t pterm, uint64_t pindex,
+                      struct raft_entry e)
+{
+    struct raft_append ae = {.leader = probe_id(leader),
+                             .term = term,
+                             .pterm = pterm,
+                             .pindex = pindex,
+                             .entries = &e,
+                             .count = 1};
+    probe_append_entry(p, PROBE_LIVE, peer_inbox, &ae);
+}
+
+enum raft_rc probe_propose(struct probe *p, size_t bytes)
+{
+    uint8_t *data = calloc(1, bytes + 1);
+    if (data == NULL)
+        abort();
+    struct raft_entry e = {RAFT_NORMAL, slice_make(data, bytes)};
+    probe_step(p, (struct raft_event){.type = RAFT_EV_PROPOSE, .entries = &e, .count = 1});
+    free(data);
+    return p->rc;
 }
 
 void probe_response(struct probe *p, char from, uint64_t term, uint64_t index, bool success,
@@ -266,6 +295,22 @@ size_t probe_count(const struct probe *p, enum raft_effect_type type)
     for (size_t i = 0; i < p->count; i++)
         n += p->out[i].f.type == type;
     return n;
+}
+
+size_t probe_place(const struct probe *p, const struct raft_effect *f)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (&p->out[i].f == f)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+const struct raft_append_response *probe_answer(const struct probe *p)
+{
+    static const struct raft_append_response none;
+    const struct raft_effect *f = probe_sent(p, RAFT_MSG_APPEND_RESPONSE);
+    return f == NULL ? &none : &f->msg.append_response;
 }
 
 struct raft_status probe_status(const struct probe *p)

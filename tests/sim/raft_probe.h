@@ -47,6 +47,8 @@ struct probe_setup {
     bool offline;
 };
 struct probe *probe_new(const struct probe_setup *s);
+/* "A" of "ABC", a stream's group that has a log (of the terms given) and is in `term`. */
+struct probe *probe_follower(const uint64_t *terms, uint64_t term);
 void probe_free(struct probe *p);
 
 enum raft_rc probe_step(struct probe *p, struct raft_event e);
@@ -68,11 +70,22 @@ void probe_response(struct probe *p, char from, uint64_t term, uint64_t index, b
 void probe_elect(struct probe *p);
 void probe_commit_all(struct probe *p); /* all members acknowledge the end of the log; it is applied */
 
+#define PROBE_NOBODY ((struct raft_addr){.place = RAFT_TO_NOBODY})
+#define PROBE_LIVE   ((struct raft_addr){.place = RAFT_TO_APPEND})
+/* One entry of our own. */
+enum raft_rc probe_propose(struct probe *p, size_t bytes);
+/* A live append entry with this one entry. */
+void probe_append_one(struct probe *p, char leader, uint64_t term, uint64_t pterm, uint64_t pindex,
+                      struct raft_entry e);
+
 /* The first effect of that kind from the last call, or NULL. */
 const struct raft_effect *probe_find(const struct probe *p, enum raft_effect_type type);
 const struct raft_effect *probe_note(const struct probe *p, enum raft_note note);
 const struct raft_effect *probe_sent(const struct probe *p, enum raft_msg_type type);
 size_t probe_count(const struct probe *p, enum raft_effect_type type);
+/* Where in the list it stands; SIZE_MAX: nowhere. */
+size_t probe_place(const struct probe *p, const struct raft_effect *f);
+const struct raft_append_response *probe_answer(const struct probe *p); /* all 0 when there is none */
 struct raft_status probe_status(const struct probe *p);
 
 #endif

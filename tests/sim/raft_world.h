@@ -124,6 +124,7 @@ struct world {
     double loss, dup, reorder;
     struct packet *packets, *pool;
     struct cut_links *cuts; /* that will heal */
+    unsigned haunted;       /* so many of the next leaders will soon be alone */
     int64_t last_arrival[RAFT_SIM_NODES][RAFT_SIM_NODES];
 
     /* checks */
@@ -182,6 +183,7 @@ void net_free(struct world *w);
 void nemesis_begin(struct world *w);
 void nemesis_calm(struct world *w);
 void nemesis_free(struct world *w);
+void nemesis_elected(struct sim_node *n);
 
 /* ---- raft_load.c */
 void load_begin(struct world *w);

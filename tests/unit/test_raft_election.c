@@ -4,12 +4,6 @@
 
 static const uint64_t log_112[] = {1, 1, 2, 0};
 
-static struct probe *follower(const uint64_t *terms, uint64_t term)
-{
-    return probe_new(&(struct probe_setup){
-        .members = "ABC", .config = {.managed = true}, .stored = {.term = term}, .terms = terms});
-}
-
 static struct probe *fresh(void)
 {
     return probe_new(
@@ -38,7 +32,7 @@ static void election_timeouts_lie_between_4_and_9_seconds(void)
 /* covers: RF-25 RF-26 */
 static void a_candidate_saves_its_vote_before_it_asks(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     p->hold_disk = true;
     probe_fire(p);
     CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
@@ -55,7 +49,7 @@ static void a_candidate_saves_its_vote_before_it_asks(void)
     CU_ASSERT(ask->msg.vote_request.last_index == 3 && ask->msg.vote_request.candidate == p->self);
     probe_free(p);
 
-    p = follower(log_112, 2);
+    p = probe_follower(log_112, 2);
     p->hold_disk = true;
     probe_fire(p);
     probe_step(p, (struct raft_event){.type = RAFT_EV_DISK_FAILED});
@@ -72,10 +66,10 @@ static const struct raft_vote_response *vote_answer(const struct probe *p)
     return f == NULL ? &none : &f->msg.vote_response;
 }
 
-/* covers: RF-27 RF-28 RF-29 RF-30 RF-31 RF-33 */
+/* covers: RF-27 RF-28 RF-29 RF-30 RF-31 RF-33 RF-34 */
 static void votes_follow_the_rules(void)
 {
-    struct probe *p = follower(log_112, 5);
+    struct probe *p = probe_follower(log_112, 5);
     int64_t deadline = p->deadline;
     p->now += RAFT_S;
     probe_vote_request(p, 4, 9, 9, 'B');
@@ -106,7 +100,7 @@ static void votes_follow_the_rules(void)
 /* covers: RF-32 */
 static void a_failed_write_of_the_vote_closes_the_member(void)
 {
-    struct probe *p = follower(log_112, 5);
+    struct probe *p = probe_follower(log_112, 5);
     p->hold_disk = true;
     probe_vote_request(p, 6, 2, 3, 'C');
     probe_step(p, (struct raft_event){.type = RAFT_EV_DISK_FAILED});
@@ -120,7 +114,7 @@ static void a_failed_write_of_the_vote_closes_the_member(void)
 /* covers: RF-35 */
 static void an_empty_log_votes_empty_unless_the_group_is_new(void)
 {
-    struct probe *p = follower(NULL, 0);
+    struct probe *p = probe_follower(NULL, 0);
     probe_vote_request(p, 1, 0, 0, 'B');
     CU_ASSERT(vote_answer(p)->granted && vote_answer(p)->empty);
     probe_free(p);
@@ -135,7 +129,7 @@ static void an_empty_log_votes_empty_unless_the_group_is_new(void)
 /* covers: RF-36 RF-37 */
 static void empty_votes_need_everybody(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_fire(p);
     probe_vote(p, 3, 'B', true, true);
     CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
@@ -145,7 +139,7 @@ static void empty_votes_need_everybody(void)
     CU_ASSERT(probe_status(p).role == RAFT_LEADER);
     probe_free(p);
 
-    p = follower(NULL, 2); /* we are the one that lost its log */
+    p = probe_follower(NULL, 2); /* we are the one that lost its log */
     probe_fire(p);
     probe_vote(p, 3, 'B', true, false);
     CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
@@ -154,7 +148,7 @@ static void empty_votes_need_everybody(void)
     probe_free(p);
 }
 
-/* covers: RF-38 RF-40 RF-49 RF-105 */
+/* covers: RF-38 RF-40 RF-49 */
 static void a_new_meta_group_needs_all_its_servers(void)
 {
     struct probe *p = probe_new(&(struct probe_setup){.members = "A", .size = 3});
@@ -184,7 +178,7 @@ static void a_new_stream_group_needs_a_quorum(void)
 /* covers: RF-40 RF-41 RF-42 */
 static void votes_that_do_not_count(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_fire(p);
     probe_vote(p, 3, 'X', true, false); /* no member */
     CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
@@ -231,7 +225,7 @@ static void never_asks(struct probe *p)
 /* covers: RF-44 RF-47 */
 static void who_must_not_campaign(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_step(p, (struct raft_event){.type = RAFT_EV_OBSERVER, .on = true});
     never_asks(p);
     probe_step(p, (struct raft_event){.type = RAFT_EV_OBSERVER, .on = false});
@@ -240,7 +234,7 @@ static void who_must_not_campaign(void)
     CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
     probe_free(p);
 
-    p = follower(log_112, 2);
+    p = probe_follower(log_112, 2);
     probe_step(p, (struct raft_event){.type = RAFT_EV_PAUSE});
     never_asks(p);
     probe_free(p);
@@ -250,7 +244,7 @@ static void who_must_not_campaign(void)
     never_asks(p);
     probe_free(p);
 
-    p = follower(log_112, 2);
+    p = probe_follower(log_112, 2);
     probe_append(p, 'B', 2, 2, 3, 3, 0); /* commit 3, nothing processed */
     never_asks(p);
     probe_step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 3});
@@ -269,7 +263,7 @@ static void members_in_doubt_do_not_campaign(void)
     CU_ASSERT(vote_answer(p)->granted);
     probe_free(p);
 
-    p = follower(log_112, 2);
+    p = probe_follower(log_112, 2);
     raft_id self = p->self;
     struct raft_entry e = {RAFT_REMOVE_PEER, slice_make(&self, 8)};
     struct raft_append ae = {
@@ -290,7 +284,7 @@ static void members_in_doubt_do_not_campaign(void)
  * not get its vote. It leads them just so long. */
 static void who_is_being_removed_leads_when_nobody_else_does(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     raft_id self = p->self;
     struct raft_entry e = {RAFT_REMOVE_PEER, slice_make(&self, 8)};
     struct raft_append ae = {
@@ -315,7 +309,7 @@ static void who_is_being_removed_leads_when_nobody_else_does(void)
 /* covers: RF-48 */
 static void out_of_resources_it_does_nothing(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_step(p, (struct raft_event){.type = RAFT_EV_RESOURCES, .on = true});
     never_asks(p);
     probe_append(p, 'B', 2, 2, 3, 0, 1);
@@ -326,7 +320,7 @@ static void out_of_resources_it_does_nothing(void)
 /* covers: RF-50 RF-51 RF-84 */
 static void a_leader_leads_when_its_first_entry_is_processed(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_fire(p);
     struct raft_entry e = {RAFT_NORMAL, SLICE_LIT("x")};
     struct raft_event propose = {.type = RAFT_EV_PROPOSE, .term = 3, .entries = &e, .count = 1};
@@ -351,7 +345,7 @@ static void a_leader_leads_when_its_first_entry_is_processed(void)
 /* covers: RF-52 */
 static void a_candidate_yields_to_a_leader(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_fire(p);
     probe_append(p, 'B', 2, 2, 3, 0, 0);
     CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
@@ -363,7 +357,7 @@ static void a_candidate_yields_to_a_leader(void)
 /* covers: RF-53 RF-54 RF-58 */
 static void leaders_and_other_terms(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_elect(p);
     CU_ASSERT(probe_status(p).leading);
     probe_append(p, 'B', 2, 2, 3, 0, 0);
@@ -376,13 +370,13 @@ static void leaders_and_other_terms(void)
     CU_ASSERT(probe_status(p).vote == p->self); /* the vote of the term is kept */
     probe_free(p);
 
-    p = follower(log_112, 2);
+    p = probe_follower(log_112, 2);
     probe_elect(p);
     probe_append(p, 'C', 8, 3, 4, 0, 0);
     CU_ASSERT(probe_status(p).leader == probe_id('C') && probe_status(p).term == 8);
     probe_free(p);
 
-    p = follower(log_112, 2);
+    p = probe_follower(log_112, 2);
     probe_elect(p);
     probe_vote_request(p, 30, 2, 3, 'C'); /* was isolated; refused, but the term counts */
     CU_ASSERT(!vote_answer(p)->granted && probe_status(p).term == 30);
@@ -393,7 +387,7 @@ static void leaders_and_other_terms(void)
 /* covers: RF-55 */
 static void a_candidate_tells_of_lost_quorum(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     int told = 0;
     int64_t last = 0;
     while (p->now < 1200 * RAFT_S) {
@@ -411,7 +405,7 @@ static void a_candidate_tells_of_lost_quorum(void)
 /* covers: RF-56 */
 static void a_leader_without_quorum_steps_down(void)
 {
-    struct probe *p = follower(log_112, 2);
+    struct probe *p = probe_follower(log_112, 2);
     probe_elect(p);
     int64_t elected = p->now;
     while (probe_status(p).role == RAFT_LEADER && p->now < elected + 60 * RAFT_S)
