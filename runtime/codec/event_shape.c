@@ -485,7 +485,7 @@ static const struct shape *shape_of_kind(const struct codec_event *e, int kind)
     struct shapes shapes = shapes_of(e->protocol, e->direction);
     for (size_t i = 0; i < shapes.count; i++) {
         if (shapes.list[i].kind == kind)
-            return &shapes.list[i];
+            return shapes.list + i;
     }
     return NULL;
 }
@@ -564,7 +564,7 @@ const struct shape *shape_of_name(slice name, struct codec_event *e)
     for (size_t i = 0; i < shapes.count; i++) {
         if (slice_eq_str(name, shapes.list[i].name)) {
             set_kind(e, shapes.list[i].kind);
-            return &shapes.list[i];
+            return shapes.list + i;
         }
     }
     return NULL;

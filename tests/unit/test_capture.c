@@ -118,6 +118,22 @@ static void test_refused(void)
                 "capture\xa5"
                 "midge\xa7version\1\xa8protocol\1"),
             CODEC_CAPTURE_BAD_HEADER);
+    refuses(false,
+            LIT("\x82\xa7"
+                "capture\1\xa7version\1"),
+            CODEC_CAPTURE_BAD_HEADER);
+    refuses(false,
+            LIT("\x82\xa7"
+                "capture\xa5"
+                "midge\xa7version\xa1"
+                "1"),
+            CODEC_CAPTURE_BAD_HEADER);
+    refuses(false,
+            LIT("\x84\xa7"
+                "capture\xa5"
+                "midge\xa7version\1\xa8protocol\xa0\xa7started\xff"),
+            CODEC_CAPTURE_BAD_HEADER);
+    refuses(true, LIT("\x01"), CODEC_CAPTURE_BAD_RECORD);
     refuses(false, LIT("\xda\x20\0"), CODEC_CAPTURE_TOO_LONG);
     refuses(true, LIT("\x93\1\1\1"), CODEC_CAPTURE_BAD_RECORD);
     refuses(true, LIT("\x94\1\1\2\xc4\0"), CODEC_CAPTURE_BAD_RECORD);
