@@ -307,6 +307,65 @@ static void test_no_body(void)
     CU_ASSERT_FALSE(codec_http_may_close(&ps));
 }
 
+/* The id of the header name in a request of its own. */
+static unsigned id_of(const char *name, size_t len, const char *value)
+{
+    char head[160];
+    struct codec_http ps;
+    struct codec_http_event e;
+    unsigned id = 99;
+    int n = snprintf(head, sizeof(head), "GET / HTTP/1.1\r\n%.*s: %s\r\n\r\n", (int)len, name, value);
+    slice in = slice_make(head, (size_t)n);
+    codec_http_init(&ps, REQ);
+    while (codec_http_next(&ps, &in, &e) == CODEC_EVENT) {
+        if (e.kind == CODEC_HTTP_HEADER && e.header.name.len == len)
+            id = e.header.id;
+    }
+    return id;
+}
+
+/* Each name that is known, in any letter case; each of its beginnings, and it with one byte changed or one
+ * more, is another name. */
+static void test_header_names(void)
+{
+    static const char *const names[] = {
+        [CODEC_HTTP_HOST] = "host",
+        [CODEC_HTTP_CONNECTION] = "connection",
+        [CODEC_HTTP_UPGRADE] = "upgrade",
+        [CODEC_HTTP_CONTENT_LENGTH] = "content-length",
+        [CODEC_HTTP_TRANSFER_ENCODING] = "transfer-encoding",
+        [CODEC_HTTP_CONTENT_TYPE] = "content-type",
+        [CODEC_HTTP_ORIGIN] = "origin",
+        [CODEC_HTTP_COOKIE] = "cookie",
+        [CODEC_HTTP_USER_AGENT] = "user-agent",
+        [CODEC_HTTP_AUTHORIZATION] = "authorization",
+        [CODEC_HTTP_X_FORWARDED_FOR] = "x-forwarded-for",
+        [CODEC_HTTP_WS_KEY] = "sec-websocket-key",
+        [CODEC_HTTP_WS_VERSION] = "sec-websocket-version",
+        [CODEC_HTTP_WS_EXTENSIONS] = "sec-websocket-extensions",
+        [CODEC_HTTP_WS_PROTOCOL] = "sec-websocket-protocol",
+        [CODEC_HTTP_WS_ACCEPT] = "sec-websocket-accept",
+        [CODEC_HTTP_WS_ORIGIN] = "sec-websocket-origin",
+        [CODEC_HTTP_NO_MASKING] = "nats-no-masking",
+    };
+    for (unsigned id = 1; id < sizeof(names) / sizeof(names[0]); id++) {
+        const char *value = id == CODEC_HTTP_TRANSFER_ENCODING ? "chunked" : "0";
+        size_t len = strlen(names[id]);
+        char name[32];
+        snprintf(name, sizeof(name), "%sx", names[id]);
+        CU_ASSERT_EQUAL(id_of(name, len, value), id);
+        CU_ASSERT_EQUAL(id_of(name, len + 1, value), CODEC_HTTP_OTHER);
+        for (size_t i = 0; i < len; i++) {
+            char was = name[i], upper = was == '-' ? '-' : (char)(was - 'a' + 'A');
+            CU_ASSERT_EQUAL(id_of(name, i + 1, value), i + 1 == len ? id : CODEC_HTTP_OTHER);
+            name[i] = '~';
+            CU_ASSERT_EQUAL(id_of(name, len, value), CODEC_HTTP_OTHER);
+            name[i] = upper; /* and stays so: each mixture from all small to all large */
+            CU_ASSERT_EQUAL(id_of(name, len, value), id);
+        }
+    }
+}
+
 /* What was wrong stays wrong, whatever comes. */
 static void test_error_stays(void)
 {
@@ -342,7 +401,8 @@ static void test_encode(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_requests), UNIT_TEST(test_upgrade), UNIT_TEST(test_responses), UNIT_TEST(test_refused),
-    UNIT_TEST(test_limit),    UNIT_TEST(test_no_body), UNIT_TEST(test_encode),    UNIT_TEST(test_error_stays),
+    UNIT_TEST(test_requests), UNIT_TEST(test_upgrade),     UNIT_TEST(test_responses),
+    UNIT_TEST(test_refused),  UNIT_TEST(test_limit),       UNIT_TEST(test_no_body),
+    UNIT_TEST(test_encode),   UNIT_TEST(test_error_stays), UNIT_TEST(test_header_names),
 };
 UNIT_MAIN("codec_http", tests)

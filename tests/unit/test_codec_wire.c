@@ -99,6 +99,58 @@ static void test_payload_past(void)
     }
 }
 
+/* Each verb of each dialect: in any letter case, and refused at the byte that continues none. */
+static void test_verbs(void)
+{
+    static const struct {
+        enum codec_protocol protocol;
+        enum codec_direction direction;
+        const char *lines[20];
+    } cases[] = {
+        {CODEC_NATS,
+         FROM,
+         {"connect {}", "info {}", "pub a 0\r\n", "hpub a 0 0\r\n", "hmsg a\r\n", "sub a 1", "unsub 1",
+          "ping", "pong", "+ok", "-err x"}},
+        {CODEC_NATS, TO, {"info {}", "msg a 1 0\r\n", "hmsg a 1 0 0\r\n", "ping", "pong", "+ok", "-err x"}},
+        {CODEC_NATS_ROUTE,
+         FROM,
+         {"connect {}", "info {}", "ping", "pong", "+ok", "-err x", "rs+ A a", "rs- A a", "ls+ o A a",
+          "ls- o A a", "sub a", "unsub a", "a+ A", "a- A", "rmsg A a 0\r\n", "hmsg A a 0 0\r\n",
+          "lmsg o A a 0 0\r\n"}},
+        {CODEC_NATS_GATEWAY,
+         FROM,
+         {"connect {}", "info {}", "ping", "pong", "+ok", "-err x", "rs+ A a", "rs- A a", "sub A a",
+          "unsub A a", "a+ A", "a- A", "rmsg A a 0\r\n", "hmsg A a 0 0\r\n"}},
+        {CODEC_NATS_LEAF,
+         FROM,
+         {"connect {}", "info {}", "ping", "pong", "+ok", "-err x", "rs+ a", "rs- a", "ls+ a", "ls- a",
+          "sub a", "unsub a", "a+ A", "a- A", "rmsg a 0\r\n", "hmsg a 0 0\r\n", "lmsg a 0\r\n"}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (const char *const *line = cases[i].lines; *line != NULL; line++) {
+            char bytes[64];
+            struct codec_wire w;
+            struct codec_event e;
+            size_t n = (size_t)snprintf(bytes, sizeof(bytes), "%s\r\n", *line), verb = strcspn(*line, " ");
+            for (size_t k = 0; k < verb; k++) {
+                char was = bytes[k];
+                slice in = slice_make(bytes, n);
+                codec_wire_init(&w, cases[i].protocol, cases[i].direction);
+                CU_ASSERT_EQUAL(codec_wire_next(&w, &in, &e), CODEC_EVENT);
+                CU_ASSERT_EQUAL(in.len, 0);
+                bytes[k] = '!';
+                in = slice_make(bytes, n);
+                codec_wire_init(&w, cases[i].protocol, cases[i].direction);
+                CU_ASSERT_EQUAL(codec_wire_next(&w, &in, &e), CODEC_ERROR);
+                CU_ASSERT_EQUAL(e.error.offset, k);
+                if (e.error.offset != k)
+                    printf("  %s at %zu: %d at %zu\n", bytes, k, e.error.kind, (size_t)e.error.offset);
+                bytes[k] = was >= 'a' && was <= 'z' ? (char)(was - 'a' + 'A') : was;
+            }
+        }
+    }
+}
+
 /* An MQTT server's answers are read by the version that the client said. */
 static void test_learn(void)
 {
@@ -192,7 +244,7 @@ static void test_names(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_whole), UNIT_TEST(test_nothing), UNIT_TEST(test_payload_past),
-    UNIT_TEST(test_learn), UNIT_TEST(test_guess),   UNIT_TEST(test_names),
+    UNIT_TEST(test_whole), UNIT_TEST(test_nothing), UNIT_TEST(test_payload_past), UNIT_TEST(test_learn),
+    UNIT_TEST(test_verbs), UNIT_TEST(test_guess),   UNIT_TEST(test_names),
 };
 UNIT_MAIN("codec_wire", tests)
