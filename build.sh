@@ -13,7 +13,7 @@ usage: ./build.sh COMMAND [arguments]
   run [midge flags]       deps, build release, start the server in the foreground
   test [TYPE] [PATTERN]   deps, build, run every test (or those whose name matches PATTERN) and print the counts
   bench [NAME]            side-by-side load against the Go server, or a named micro-benchmark
-  fuzz [NAME] [SECONDS]   run one fuzzer, or each in turn
+  fuzz [NAME] [SECONDS]   run one fuzzer, or each in turn; fuzz keep [NAME]: add what they found to the seeds
   coverage [FILE]         branches of the codec toolkit that its unit tests take; with FILE, the lines not all taken
   parity                  play all scenarios on midge and on the Go server and rewrite the table in differences.md
   lint                    clang-format (check only), clang-tidy, cppcheck

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Runs one fuzzer (its name without fuzz_), or each in turn, for so many seconds: ./build.sh fuzz [NAME] [SECONDS]
 # New inputs are kept in build/fuzz/corpus; a crash leaves its input in build/fuzz and the exit code non-zero.
+# `./build.sh fuzz keep [NAME]` adds to fuzz/corpus what of these inputs (up to 300 bytes) takes new branches.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+keep=""
+[ "${1:-}" != keep ] || { keep=1 && shift; }
 name=${1:-}
 seconds=${2:-60}
 case $name in '' | *[!0-9]*) ;; *) seconds=$name && name="" ;; esac
@@ -17,10 +20,16 @@ for src in fuzz/fuzz_${name:-*}.c; do
     short=${short#fuzz_}
     ninja -C build/fuzz "$target" >&2
     mkdir -p "build/fuzz/corpus/$short" "fuzz/corpus/$short"
+    ran=$((ran + 1))
+    if [ -n "$keep" ]; then
+        rm -rf build/fuzz/small && mkdir build/fuzz/small
+        find "build/fuzz/corpus/$short" -type f -size -301c -exec cp -t build/fuzz/small {} +
+        "build/fuzz/fuzz/$target" -merge=1 -use_counters=0 "fuzz/corpus/$short" build/fuzz/small || failed=$((failed + 1))
+        continue
+    fi
     dict=()
     [ ! -f "fuzz/dict/$short.dict" ] || dict=("-dict=fuzz/dict/$short.dict")
     echo "==> $target for $seconds s" >&2
-    ran=$((ran + 1))
     "build/fuzz/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "${dict[@]}" \
         -artifact_prefix="build/fuzz/$short-" "build/fuzz/corpus/$short" "fuzz/corpus/$short" || failed=$((failed + 1))
 done
