@@ -1,5 +1,7 @@
 #include "raft/shard.h"
 
+#include "store/files.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +26,12 @@ struct raft_group {
     void *upper_ctx;
     struct net_timer timer;
     struct raft_group *prev, *next; /* the shard's */
-    struct net_task closed;
+    struct net_task close_task;
+    void (*closed)(void *ctx, enum store_rc rc);
+    void *closed_ctx;
+    struct disk *disk;
+    char *dir;
+    bool remove;  /* the folder when it is closed */
     bool closing; /* nothing is told to anybody any more */
     bool gone;    /* ... and nothing comes any more: it waits for its last sync */
 
@@ -382,6 +389,10 @@ static void free_group(struct raft_group *g)
         s->groups = g->next;
     if (g->next != NULL)
         g->next->prev = g->prev;
+    enum store_rc rc = g->remove ? files_remove_tree(g->disk, g->dir) : STORE_OK;
+    if (g->closed != NULL)
+        g->closed(g->closed_ctx, rc);
+    free(g->dir);
     free(g);
     if (s->groups == NULL && s->stopped != NULL)
         s->stopped(s->stopped_ctx);
@@ -410,13 +421,16 @@ int raft_group_open(struct raft_shard *s, const struct raft_node_config *config,
     if (g == NULL)
         return -ENOMEM;
     g->shard = s;
+    g->disk = config->disk;
+    g->dir = strdup(config->dir);
     g->upper = *upper;
     g->upper_ctx = upper_ctx;
     struct raft_node_config c = *config;
     c.host = &host;
     c.ctx = g;
-    int rc = raft_node_open(&c, now_of(s), env_wall_ns(s->loop->env), &g->node);
+    int rc = g->dir == NULL ? -ENOMEM : raft_node_open(&c, now_of(s), env_wall_ns(s->loop->env), &g->node);
     if (rc != 0) {
+        free(g->dir);
         free(g);
         return rc;
     }
@@ -443,7 +457,8 @@ static void leave_sync_list(struct raft_group *g)
 /* What was posted to the group before lay ahead of this in the inbox. */
 static void on_closed(struct net_task *task, struct net_loop *loop)
 {
-    struct raft_group *g = (struct raft_group *)(void *)((char *)task - offsetof(struct raft_group, closed));
+    struct raft_group *g =
+        (struct raft_group *)(void *)((char *)task - offsetof(struct raft_group, close_task));
     (void)loop;
     if (g->proposals != NULL)
         step_proposals(g);
@@ -454,15 +469,19 @@ static void on_closed(struct net_task *task, struct net_loop *loop)
         free_group(g); /* else syncs_done does it */
 }
 
-void raft_group_close(struct raft_group *g)
+void raft_group_close(struct raft_group *g, bool remove, void (*closed)(void *ctx, enum store_rc rc),
+                      void *ctx)
 {
     struct raft_shard *s = g->shard;
     if (g->closing)
         return;
+    g->remove = remove;
+    g->closed = closed;
+    g->closed_ctx = ctx;
     s->transport.forget(s->transport_ctx, g);
     g->closing = true;
-    g->closed.fn = on_closed;
-    net_post(s->loop, &g->closed);
+    g->close_task.fn = on_closed;
+    net_post(s->loop, &g->close_task);
 }
 
 void raft_shard_stop(struct raft_shard *s, void (*stopped)(void *ctx), void *ctx)
@@ -472,7 +491,7 @@ void raft_shard_stop(struct raft_shard *s, void (*stopped)(void *ctx), void *ctx
     if (s->groups == NULL)
         stopped(ctx);
     for (struct raft_group *g = s->groups; g != NULL; g = g->next)
-        raft_group_close(g);
+        raft_group_close(g, false, NULL, NULL);
 }
 
 struct raft_node *raft_group_node(const struct raft_group *g)

@@ -23,6 +23,7 @@
 
 #include "net/loop.h"
 #include "raft/node.h"
+#include "store/store.h"
 
 #define RAFT_SHARD_GATHER_BYTES   ((size_t)8 * RAFT_BATCH_BYTES)
 #define RAFT_SHARD_GATHER_ENTRIES ((size_t)8 * RAFT_BATCH_ENTRIES)
@@ -66,8 +67,10 @@ void raft_shard_free(struct raft_shard *s);
 /* [shard] Open a group and start it. `config`: all but host and ctx. 0 or -errno, see raft_node_open. */
 int raft_group_open(struct raft_shard *s, const struct raft_node_config *config,
                     const struct raft_upper *upper, void *upper_ctx, struct raft_group **out);
-/* [shard] Close it: it is freed when its last sync is done and what was posted to it has been dropped. */
-void raft_group_close(struct raft_group *g);
+/* [shard] Close it: it is freed when its last sync is done and what was posted to it has been dropped; then
+ * `closed` is called, if there is one. With `remove` its folder goes, too; rc tells whether all of it did. */
+void raft_group_close(struct raft_group *g, bool remove, void (*closed)(void *ctx, enum store_rc rc),
+                      void *ctx);
 /* [shard] For queries, events, snapshots and raft_node_applied; times by raft_group_now. */
 struct raft_node *raft_group_node(const struct raft_group *g);
 int64_t raft_group_now(const struct raft_group *g);

@@ -383,7 +383,7 @@ static int open_node(const struct golden *g, const char *dir, const struct group
     return rc;
 }
 
-/* covers: RF-134 RF-140 RF-129 */
+/* covers: RF-134 RF-136 RF-140 RF-129 */
 static void a_node_starts_from_a_golden_directory(void)
 {
     for (size_t c = 0; c < CASES; c++) {

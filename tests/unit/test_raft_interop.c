@@ -254,6 +254,7 @@ static size_t stream_message(uint64_t lseq, const char *text, uint8_t out[128])
     return n;
 }
 
+/* covers: RF-137 */
 /* Elect, snapshot what was the state, compact; in the stream's group append two messages. `last` is where the
  * golden logs end. */
 static void midge_works(const struct cluster_case *c, const char *group, uint64_t last)
@@ -267,8 +268,11 @@ static void midge_works(const struct cluster_case *c, const char *group, uint64_
     for (int i = 0; i < 3 && m->state != NULL;
          i++) { /* neither of the two entries behind it changed the state */
         struct member *each = &w.members[i];
+        struct raft_status st;
         CU_ASSERT_EQUAL(raft_node_snapshot(each->node, w.now, slice_make(each->state, each->state_len), true),
                         RAFT_OK);
+        raft_get_status(raft_node_raft(each->node), &st);
+        CU_ASSERT(st.snapshot_index == last + 1 && st.first_index == last + 2);
     }
     pass_time(&w, RAFT_S);
     for (uint64_t seq = 26; seq <= 27 && group[0] == 'S'; seq++) {

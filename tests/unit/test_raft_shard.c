@@ -25,12 +25,22 @@ struct member {
     struct raft_group *group;
     struct net_task task;
     _Atomic unsigned applied, refused;
-    _Atomic bool leads;
+    _Atomic bool leads, closed;
+    _Atomic int removed;     /* store_rc + 1 */
     uint32_t records[20000]; /* in the order of the log; read when the shards have stopped */
+};
+
+/* The machine's disk; while `broken`, opening anything of the second member fails. */
+struct fragile_disk {
+    struct disk base; /* first */
+    struct disk_ops ops;
+    struct disk *real;
+    _Atomic bool broken;
 };
 
 struct world {
     struct env *env;
+    struct fragile_disk disk;
     struct epoch_domain epochs;
     struct net_loops *loops, *storage;
     struct member members[MEMBERS];
@@ -39,6 +49,64 @@ struct world {
     pthread_mutex_t lock;
     struct subscription subs[SUBS];
 };
+
+/* ---- a disk that breaks
+ * ------------------------------------------------------------------------------------------------------- */
+
+static struct fragile_disk *fragile(struct disk *d)
+{
+    return (struct fragile_disk *)(void *)d;
+}
+
+static int fragile_open(struct disk *d, const char *path, int flags, struct disk_file **out)
+{
+    if (fragile(d)->broken && strstr(path, names[1]) != NULL)
+        return -EIO;
+    return disk_open(fragile(d)->real, path, flags, out);
+}
+static int fragile_stat(struct disk *d, const char *path, struct disk_stat *out)
+{
+    return disk_stat(fragile(d)->real, path, out);
+}
+static int fragile_rename(struct disk *d, const char *from, const char *to)
+{
+    return disk_rename(fragile(d)->real, from, to);
+}
+static int fragile_unlink(struct disk *d, const char *path)
+{
+    return disk_unlink(fragile(d)->real, path);
+}
+static int fragile_mkdir(struct disk *d, const char *path)
+{
+    return disk_mkdir(fragile(d)->real, path);
+}
+static int fragile_rmdir(struct disk *d, const char *path)
+{
+    return disk_rmdir(fragile(d)->real, path);
+}
+static int fragile_list(struct disk *d, const char *path, disk_list_fn fn, void *ctx)
+{
+    return disk_list(fragile(d)->real, path, fn, ctx);
+}
+static int fragile_sync_dir(struct disk *d, const char *path)
+{
+    return disk_sync_dir(fragile(d)->real, path);
+}
+
+static void fragile_make(struct fragile_disk *d)
+{
+    d->real = disk_posix();
+    d->ops = (struct disk_ops){.open = fragile_open,
+                               .stat = fragile_stat,
+                               .rename = fragile_rename,
+                               .unlink = fragile_unlink,
+                               .mkdir = fragile_mkdir,
+                               .rmdir = fragile_rmdir,
+                               .list = fragile_list,
+                               .sync_dir = fragile_sync_dir};
+    d->base.ops = &d->ops;
+    d->broken = false;
+}
 
 /* ---- a transport without wires
  * -------------------------------------------------------------------------------------------- */
@@ -116,7 +184,9 @@ static void on_apply_snapshot(void *ctx, uint64_t index, slice data)
 static void on_note(void *ctx, const struct raft_effect *f)
 {
     struct member *m = ctx;
-    CU_ASSERT(f->note != RAFT_NOTE_CLOSED && f->note != RAFT_NOTE_TWO_LEADERS);
+    CU_ASSERT(f->note != RAFT_NOTE_TWO_LEADERS);
+    if (f->note == RAFT_NOTE_CLOSED)
+        m->closed = true;
     if (f->note == RAFT_NOTE_LEADER || f->note == RAFT_NOTE_NOT_LEADER)
         m->leads = f->note == RAFT_NOTE_LEADER;
 }
@@ -150,8 +220,8 @@ static void open_group(struct net_task *task, struct net_loop *loop)
     for (int i = 0; i < MEMBERS; i++)
         ids[i] = raft_id_of(names[i]);
     snprintf(dir, sizeof dir, "%s/%s", w->dir, names[m->number]);
-    bool fresh = disk_stat(w->env->disk, dir, &st) == -ENOENT;
-    struct raft_node_config c = {.disk = w->env->disk,
+    bool fresh = disk_stat(&w->disk.base, dir, &st) == -ENOENT;
+    struct raft_node_config c = {.disk = &w->disk.base,
                                  .dir = dir,
                                  .group = SLICE_LIT("S-R3F-abcdefgh"),
                                  .raft = {.id = ids[m->number],
@@ -219,7 +289,8 @@ static void world_begin(struct world *w)
         m->number = i;
         m->shard = raft_shard_new(&sc);
         m->applied = m->refused = 0;
-        m->leads = false;
+        m->leads = m->closed = false;
+        m->removed = 0;
         CU_ASSERT_FATAL(m->shard != NULL);
     }
     on_all(w, open_group);
@@ -244,6 +315,7 @@ static struct world *world_new(void)
     struct world *w = aligned_alloc(alignof(struct world), sizeof *w);
     CU_ASSERT_FATAL(w != NULL);
     memset(w, 0, sizeof *w);
+    fragile_make(&w->disk);
     snprintf(w->dir, sizeof w->dir, "%s/midge-shard-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     CU_ASSERT_FATAL(mkdtemp(w->dir) != NULL);
@@ -338,7 +410,72 @@ static void a_shard_stops_in_the_middle_of_its_work(void)
     world_free(w);
 }
 
+/* The disk of one member fails: it closes and says why, the two others go on. covers: RF-144 */
+static void a_member_with_a_broken_disk_closes_and_the_others_go_on(void)
+{
+    struct world *w = world_new();
+    world_begin(w);
+    struct member *leader = wait_for_leader(w);
+    propose(leader, 1);
+    CU_ASSERT(all_applied(w, 1));
+    w->disk.broken = true;
+    if (leader->number == 1) { /* it closes at its next entry, and another one is elected */
+        propose(leader, 7);
+        for (int i = 0; i < 6000 && !(leader->closed && !leader->leads); i++)
+            usleep(10000);
+    }
+    unsigned sent = 0;
+    for (int i = 0; i < 6000 && !(w->members[1].closed && w->members[0].applied > 5); i++) {
+        leader = wait_for_leader(w);
+        if (sent < 18000)
+            propose(leader, 100 + sent++);
+        usleep(1000);
+    }
+    CU_ASSERT(w->members[1].closed && !w->members[0].closed && !w->members[2].closed);
+    CU_ASSERT(w->members[0].applied > 5);
+    w->disk.broken = false;
+    world_end(w);
+    world_free(w);
+}
+
+static void on_removed(void *ctx, enum store_rc rc)
+{
+    ((struct member *)ctx)->removed = (int)rc + 1;
+}
+
+static void remove_group(struct net_task *task, struct net_loop *loop)
+{
+    struct member *m = member_of(task);
+    (void)loop;
+    raft_group_close(m->group, m->number == 0, on_removed, m);
+    raft_group_close(m->group, true, on_removed, m); /* it is closing already */
+    sem_post(&m->w->step);
+}
+
+/* covers: RF-145 */
+static void a_removed_group_takes_its_folder_and_a_closed_one_leaves_it(void)
+{
+    struct world *w = world_new();
+    world_begin(w);
+    propose(wait_for_leader(w), 1);
+    CU_ASSERT(all_applied(w, 1));
+    on_all(w, remove_group);
+    for (int k = 0; k < MEMBERS; k++) {
+        char dir[128];
+        struct disk_stat st;
+        for (int i = 0; i < 6000 && w->members[k].removed == 0; i++)
+            usleep(1000);
+        CU_ASSERT_EQUAL(w->members[k].removed, STORE_OK + 1);
+        snprintf(dir, sizeof dir, "%s/%s", w->dir, names[k]);
+        CU_ASSERT_EQUAL(disk_stat(disk_posix(), dir, &st), k == 0 ? -ENOENT : 0);
+    }
+    world_end(w);
+    world_free(w);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(a_member_with_a_broken_disk_closes_and_the_others_go_on),
+    UNIT_TEST(a_removed_group_takes_its_folder_and_a_closed_one_leaves_it),
     UNIT_TEST(proposals_are_applied_in_order_or_refused),
     UNIT_TEST(a_shard_stops_in_the_middle_of_its_work),
 };

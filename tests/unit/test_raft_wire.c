@@ -2,6 +2,7 @@
  * raft_msg and back to the same bytes. covers: RF-13 RF-14 RF-15 RF-16 RF-21 RF-22 RF-23 */
 #include "golden/rec.h"
 #include "raft/wire.h"
+#include "store/format/hash.h"
 #include "unit.h"
 
 #include <midge/route.h>
@@ -244,7 +245,22 @@ static void a_stored_entry_is_stamped_with_the_senders_term(void)
     raft_wire_entries_free(&v);
 }
 
+/* covers: RF-1 */
+static void a_node_is_named_after_its_server(void)
+{
+    static const char *const cases[][2] = {
+        {"n1", "fjFyEjc1"}, {"n2", "44jzkV9D"}, {"n3", "BXScrY9i"}, {"abc", "0wM5J1Lm"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char id[9] = "", text[9];
+        hash_name8(slice_str(cases[i][0]), id);
+        CU_ASSERT_STRING_EQUAL(id, cases[i][1]);
+        raft_id_text(raft_id_of(id), text);
+        CU_ASSERT_STRING_EQUAL(text, id);
+    }
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(a_node_is_named_after_its_server),
     UNIT_TEST(every_recorded_message_comes_back),
     UNIT_TEST(subjects_name_places),
     UNIT_TEST(wrong_lengths_are_refused),
