@@ -12,6 +12,8 @@ struct memory_log {
 
 static void drop(struct memory_log *l, size_t from, size_t n)
 {
+    if (n == 0)
+        return;
     for (size_t i = from; i < from + n; i++)
         free((void *)(uintptr_t)l->bodies[i].ptr);
     memmove(l->bodies + from, l->bodies + from + n, (l->count - from - n) * sizeof *l->bodies);

@@ -113,6 +113,26 @@ static int change(struct raft_log *l, struct model *m, unsigned attempt)
     }
 }
 
+static void in_memory_too(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        begin(seed);
+        struct model m = {.first = 1};
+        struct raft_log *l;
+        CU_ASSERT_EQUAL_FATAL(raft_log_open_memory(0, &l), 0);
+        for (unsigned step = 1; step < 400; step++) {
+            CU_ASSERT_EQUAL_FATAL(change(l, &m, step), 0);
+            if (step % 10 == 0)
+                CU_ASSERT_FATAL(same(l, &m));
+        }
+        raft_log_close(l);
+        CU_ASSERT_EQUAL_FATAL(raft_log_open_memory(5, &l), 0);
+        CU_ASSERT(l->first == 6 && l->last == 5);
+        raft_log_close(l);
+        end();
+    }
+}
+
 static void it_does_what_a_list_does(void)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -281,6 +301,7 @@ static void a_failing_disk_is_reported(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(it_does_what_a_list_does),
+    UNIT_TEST(in_memory_too),
     UNIT_TEST(a_synced_entry_survives_a_power_cut),
     UNIT_TEST(a_flipped_bit_ends_the_log_before_it),
     UNIT_TEST(nothing_is_in_the_clear),
