@@ -68,6 +68,7 @@ struct env_ops {
     void (*loop_arm)(struct env_loop *, int64_t mono_ns);
     void (*loop_stop)(struct env_loop *);
     void (*loop_join)(struct env_loop *);
+    void (*loop_free)(struct env_loop *);
 
     int (*listen)(struct env_loop *, const struct env_addr *, int backlog, void (*acceptable)(void *ctx),
                   void *ctx, struct env_listener **out);
@@ -141,11 +142,16 @@ static inline void env_loop_stop(struct env_loop *l)
 {
     l->ops->loop_stop(l);
 }
-/* [any but the loop itself] Wait for its end and free it. In the simulated world the scheduler runs
- * meanwhile. */
+/* [any but the loop itself] Wait for its end, once. In the simulated world the scheduler runs meanwhile. */
 static inline void env_loop_join(struct env_loop *l)
 {
     l->ops->loop_join(l);
+}
+/* [any] Free a loop that was joined and that nobody will wake any more: of loops that wake one another, none
+ * before all are joined. */
+static inline void env_loop_free(struct env_loop *l)
+{
+    l->ops->loop_free(l);
 }
 
 /* [loop] Listen; `acceptable` is called on that loop while connections wait. */

@@ -230,8 +230,12 @@ static void real_loop_stop(struct env_loop *l)
 
 static void real_loop_join(struct env_loop *l)
 {
+    uv_thread_join(&loop_of(l)->thread);
+}
+
+static void real_loop_free(struct env_loop *l)
+{
     struct real_loop *r = loop_of(l);
-    uv_thread_join(&r->thread);
     close(r->wake_fd);
     uv_loop_close(&r->uv);
     free(r);
@@ -537,6 +541,7 @@ static const struct env_ops real_ops = {
     .loop_arm = real_loop_arm,
     .loop_stop = real_loop_stop,
     .loop_join = real_loop_join,
+    .loop_free = real_loop_free,
     .listen = real_listen,
     .listener_addr = real_listener_addr,
     .accept = real_accept,

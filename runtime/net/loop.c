@@ -249,8 +249,11 @@ void net_loops_free(struct net_loops *g)
     }
     for (unsigned i = 0; i < g->count; i++)
         env_loop_join(g->loops[i].el);
-    for (unsigned i = 0; i < g->count; i++)
+    /* Only now: one that still ran may have been handing an outbox to one that had ended. */
+    for (unsigned i = 0; i < g->count; i++) {
+        env_loop_free(g->loops[i].el);
         loop_close(&g->loops[i]);
+    }
     free(g);
 }
 

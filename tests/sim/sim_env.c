@@ -66,7 +66,7 @@ void sim_world_free(struct sim_world *w)
         return;
     sim_must(w->envs == 0, "a world was freed with envs in it");
     sim_conns_free(w);
-    while (w->loops != NULL) { /* joined ones that events still point to */
+    while (w->loops != NULL) { /* freed ones that events still point to */
         struct sim_loop *l = w->loops;
         w->loops = l->next;
         free(l->ready);
@@ -136,7 +136,7 @@ void sim_env_free(struct sim_env *e)
 {
     if (e == NULL)
         return;
-    sim_must(e->loops == 0, "an env was freed before its loops were joined");
+    sim_must(e->loops == 0, "an env was freed before its loops");
     sim_must(e->fds == 0, "an env was freed with listeners or pipes open");
     e->world->envs--;
     free(e);
@@ -244,10 +244,10 @@ void sim_loop_check(const struct sim_loop *l)
     sim_must(now == NULL || now == l, "a loop's object was used on another loop");
 }
 
-/* Free a loop that is joined and that no event points to. */
+/* Free a loop that its owner has freed and that no event points to. */
 static void loop_release(struct sim_loop *l)
 {
-    if (!l->joined || l->events > 0)
+    if (!l->freed || l->events > 0)
         return;
     if (l->prev != NULL)
         l->prev->next = l->next;
@@ -547,8 +547,15 @@ static void op_loop_join(struct env_loop *base)
         sim_must(steps < STEPS_MAX && sched_step(w->sched), "a loop was joined that never ends");
     w->running = outer;
     sim_must(l->listeners == NULL && l->ready_count == 0, "a loop has ended with listeners or pipes open");
-    l->env->loops--;
     l->joined = true;
+}
+
+static void op_loop_free(struct env_loop *base)
+{
+    struct sim_loop *l = loop_of(base);
+    sim_must(l->joined, "a loop was freed before it was joined");
+    l->env->loops--;
+    l->freed = true;
     loop_release(l);
 }
 
@@ -607,6 +614,7 @@ const struct env_ops sim_env_ops = {
     .loop_arm = op_loop_arm,
     .loop_stop = op_loop_stop,
     .loop_join = op_loop_join,
+    .loop_free = op_loop_free,
     .listen = sim_listen,
     .listener_addr = sim_listener_addr,
     .accept = sim_accept,

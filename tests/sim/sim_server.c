@@ -251,6 +251,7 @@ uint64_t sim_server_free(struct sim_server *s)
 {
     env_loop_stop(s->loop);
     env_loop_join(s->loop);
+    env_loop_free(s->loop);
     server_free(s->server);
     log_free(s->log);
     sim_run(s->world, INT64_C(1000000000));

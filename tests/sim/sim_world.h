@@ -72,13 +72,13 @@ struct sim_done {
 struct sim_loop {
     struct env_loop base;
     struct sim_world *world;
-    struct sim_env *env; /* gone when the loop is joined and only events point to it */
+    struct sim_env *env; /* gone when the loop is freed and only events point to it */
     struct env_loop_handler handler;
     void *ctx;
     unsigned id;
     struct sim_loop *next, *prev;
     unsigned events;
-    bool started, stopping, stopped, ended, joined;
+    bool started, stopping, stopped, ended, joined, freed;
     bool in_turn, turn_scheduled, woken;
     int64_t timer;    /* monotonic time, 0: none */
     int64_t timer_at; /* schedule time of the event that looks at it; INT64_MAX: none */

@@ -105,6 +105,7 @@ static void actor_end(struct actor *a)
 {
     env_loop_stop(a->loop);
     env_loop_join(a->loop);
+    env_loop_free(a->loop);
     CU_ASSERT(a->starts == 1 && a->stops == 1);
 }
 
@@ -376,6 +377,7 @@ static void do_join(struct actor *a)
     struct actor *other = a->arg;
     env_loop_stop(other->loop);
     env_loop_join(other->loop);
+    env_loop_free(other->loop);
     a->rc = 77;
 }
 
@@ -769,6 +771,7 @@ static uint64_t echo_history(uint64_t seed, int loops)
         CU_ASSERT(l[i].open == 0 && l[i].served == CLIENTS / loops);
         env_loop_stop(l[i].loop);
         env_loop_join(l[i].loop);
+        env_loop_free(l[i].loop);
     }
     actor_end(&a);
     sim_env_free(se);

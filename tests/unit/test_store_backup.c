@@ -54,7 +54,8 @@ static void open_consumers(struct fixture *f, const char *dir, const char *strea
     snprintf(obs, sizeof obs, "%s/obs", dir);
     if (files_list_dir(f->disk, obs, &l) != STORE_OK)
         return;
-    qsort(l.names, l.count, sizeof l.names[0], by_name);
+    if (l.count > 0)
+        qsort(l.names, l.count, sizeof l.names[0], by_name);
     for (size_t i = 0; i < l.count; i++, c->count++) {
         snprintf(path, sizeof path, "%s/%s", obs, l.names[i]);
         c->names[i] = strdup(l.names[i]);
