@@ -47,15 +47,17 @@ void client_ok(struct client *c)
 
 void client_err(struct client *c, const char *fmt, ...)
 {
+    const slice before = SLICE_LIT("-ERR '"), after = SLICE_LIT("'\r\n");
     char line[ERR_LINE_MAX];
+    size_t room = sizeof line - before.len - after.len;
     va_list args;
-    memcpy(line, "-ERR '", 6);
+    memcpy(line, before.ptr, before.len);
     va_start(args, fmt);
-    int n = vsnprintf(line + 6, sizeof line - 6 - 3, fmt, args);
+    int n = vsnprintf(line + before.len, room, fmt, args);
     va_end(args);
-    size_t len = 6 + (n < 0 ? 0 : (size_t)n < sizeof line - 9 ? (size_t)n : sizeof line - 10);
-    memcpy(line + len, "'\r\n", 3);
-    client_send(c, slice_make(line, len + 3));
+    size_t len = before.len + (n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1);
+    memcpy(line + len, after.ptr, after.len);
+    client_send(c, slice_make(line, len + after.len));
 }
 
 void client_log_at(struct client *c, enum log_level level, const char *fmt, ...)

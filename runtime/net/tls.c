@@ -107,7 +107,7 @@ static bool load_pair(SSL_CTX *ssl, const struct net_tls_pair *p, char *err, siz
 
 static bool load_pairs(struct net_tls_context *ctx, const struct net_tls_config *c, char *err, size_t size)
 {
-    ctx->pairs = calloc(c->pair_count, sizeof *ctx->pairs);
+    ctx->pairs = calloc(c->pair_count, sizeof(SSL_CTX *));
     for (; ctx->pairs != NULL && ctx->pair_count < c->pair_count; ctx->pair_count++) {
         SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
         if (ssl == NULL)
