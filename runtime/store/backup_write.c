@@ -97,8 +97,13 @@ static enum store_rc write_messages(struct backup *b)
     enum store_rc rc = STORE_EOF;
     if (b->at <= b->state.last)
         rc = store_batch(b->store, STORE_ALL, b->at, batch, BATCH, &n, &b->at);
-    for (size_t i = 0; rc == STORE_OK && i < n && batch[i].seq <= b->state.last; i++)
+    for (size_t i = 0; rc == STORE_OK && i < n && batch[i].seq <= b->state.last; i++) {
+        if (b->plain.len >= BACKUP_PIECE) { /* large ones: the rest of the batch is for the next piece */
+            b->at = batch[i].seq;
+            break;
+        }
         put_entry(&b->plain, batch[i].subject, batch[i].ts, batch[i].seq, batch[i].hdr, batch[i].data);
+    }
     if (rc == STORE_EOF) {
         put_entry(&b->plain, SLICE_EMPTY, 0, 0, SLICE_EMPTY, SLICE_EMPTY);
         b->step = STEP_DONE;

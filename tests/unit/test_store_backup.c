@@ -5,6 +5,7 @@
 #include "base/s2.h"
 #include "store/backup_json.h"
 #include "store/consumer_store.h"
+#include "store/mem_store.h"
 #include "store/meta_file.h"
 
 #define GOLDEN "tests/golden/store/"
@@ -523,6 +524,40 @@ static void test_old_backups_are_looked_at(void)
     fixture_stop(&f);
 }
 
+/* However large the messages are, a piece is about a megabyte and one of them. */
+static void test_pieces_are_small(void)
+{
+    struct mem_store_options o = {.track_subjects = true};
+    struct store *s;
+    struct backup *b;
+    static uint8_t body[700000];
+    uint64_t seed = 1, seq;
+    for (size_t i = 0; i < sizeof body; i++) { /* nothing that could be packed */
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        body[i] = (uint8_t)(seed >> 56);
+    }
+    CU_ASSERT_EQUAL_FATAL(mem_store_new(&o, &s), STORE_OK);
+    for (int i = 0; i < 20; i++) {
+        struct store_append a = {
+            .ts = i + 1, .subject = SLICE_LIT("a"), .data = slice_make(body, sizeof body)};
+        CU_ASSERT_EQUAL(store_append(s, &a, i, &seq), STORE_OK);
+    }
+    CU_ASSERT_EQUAL_FATAL(backup_new(s, NULL, 0, FIXTURE_NOW, &b), STORE_OK);
+    struct byte_buf all = {0}, plain = {0};
+    bool end = false;
+    while (!end) {
+        size_t before = all.len;
+        CU_ASSERT_EQUAL_FATAL(backup_next(b, &all, &end), STORE_OK);
+        CU_ASSERT(all.len - before < BACKUP_PIECE + sizeof body + 1000);
+    }
+    backup_free(b);
+    unpack(all.ptr, all.len, &plain);
+    CU_ASSERT(plain.len > 20 * sizeof body && plain.len < 20 * sizeof body + 2000);
+    buf_free(&all);
+    buf_free(&plain);
+    CU_ASSERT_EQUAL(store_close(s, FIXTURE_NOW), STORE_OK);
+}
+
 /* ---- into the Go server ---- */
 
 static struct store *filled(struct fixture *f, char dir[256], const char *key)
@@ -652,7 +687,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_written_as_go_does),   UNIT_TEST(test_always_plain),
     UNIT_TEST(test_golden_restores),      UNIT_TEST(test_damaged_are_refused),
     UNIT_TEST(test_messages_of_a_backup), UNIT_TEST(test_old_backups_are_looked_at),
-    UNIT_TEST(test_restored_by_go),
+    UNIT_TEST(test_pieces_are_small),     UNIT_TEST(test_restored_by_go),
 };
 
 UNIT_MAIN("store backup", tests)
