@@ -257,7 +257,6 @@ bool crash_book_judge(struct crash_book *b, struct store *s, uint64_t acked, boo
     same_totals(b, s, &st);
     b->note[b->op] = (struct crash_note){0, b->n.last};
     b->acked = b->op;
-    b->synced = acked > b->synced ? acked : b->synced;
     b->frozen = false;
     return b->report[0] == 0;
 }

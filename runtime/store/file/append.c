@@ -133,6 +133,8 @@ static void count_message(struct file_store *fs, struct block *b, uint64_t seq, 
         b->first_ts = ts;
         seqset_clear(&b->deleted);
     }
+    if (b->base > seq) /* there was no message in the file */
+        b->base = seq;
     b->msgs++;
     b->bytes += size;
     b->last = seq;
