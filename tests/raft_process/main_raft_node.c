@@ -224,6 +224,7 @@ static void tell_status(const struct ask *a, struct net_loop *loop)
                                 .hash = q->hash,
                                 .changes = q->changes,
                                 .forgot = s.forgot,
+                                .durable = s.durable_index,
                                 .closed = s.role == RAFT_CLOSED};
     memcpy(&out.id, q->app->name, sizeof out.id);
     mesh_reply(q->app->mesh, loop, a->from, slice_make(a->reply, a->reply_len), slice_make(&out, sizeof out));

@@ -32,6 +32,7 @@ struct status_answer {
     uint64_t hash;    /* of all (index, term, record) in order */
     uint64_t changes; /* how often a leader was noticed to come or go here */
     uint64_t forgot, closed;
+    uint64_t durable; /* the end of the log that it has acknowledged or may, synced */
 };
 
 #endif
