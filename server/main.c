@@ -78,8 +78,8 @@ static int complain(slice text)
 }
 
 /* Outboxes take chunks and give them back in every turn. By default glibc returns the top of a heap to the
- * kernel at once, and each turn would pay for page faults and TLB shootdowns: under a fan-out of 1 to 8 that
- * was three quarters of the CPU time. So each heap may keep some MiB; what is larger than any payload usual
+ * kernel at once, and each turn would pay for page faults and TLB shootdowns: without them a fan-out of 1 to
+ * 8 takes a quarter of the CPU time. So each heap may keep some MiB; what is larger than any payload usual
  * on the wire is still mapped and unmapped by itself. */
 static void keep_heaps(void)
 {

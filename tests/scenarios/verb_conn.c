@@ -517,14 +517,18 @@ static bool conn_drain(struct play *p, struct io_conn *conn)
     return true;
 }
 
-/* rest: counts messages up to the end of the connection, which must not come in the middle of one */
+/* rest: counts messages up to the end of the connection, which must not come in the middle of one. PINGs are
+ * not answered: to a server that has ended its kernel would reply with a reset, and drop what is on its way.
+ */
 static bool conn_rest(struct play *p, struct io_conn *conn)
 {
     uint64_t deadline = play_deadline(p);
     conn->counted = 0;
     for (;;) {
-        if (answer_pings(conn))
+        if (slice_starts(io_pending(conn), SLICE_LIT("PING\r\n"))) {
+            io_consume(conn, 6);
             continue;
+        }
         size_t n = message_length(io_pending(conn));
         if (n == SIZE_MAX)
             return fail_expected(p, conn, SLICE_LIT("messages or the end"), "got");
