@@ -87,8 +87,7 @@ static enum store_rc open_meta(struct file_store *fs, slice meta)
 
 static void free_store(struct file_store *fs)
 {
-    if (fs->blocks != NULL)
-        fs_forget_all(fs);
+    fs_forget_all(fs); /* also without a block: files may wait to be unlinked */
     free(fs->blocks);
     free(fs->unlinks);
     free(fs->cuts);

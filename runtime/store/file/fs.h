@@ -298,7 +298,9 @@ enum store_rc fs_remove(struct store *, uint64_t seq, enum store_remove_how, boo
 enum store_rc fs_remove_message(struct file_store *, struct block *, uint64_t seq, enum store_remove_how);
 /* Drop a block with all that is in it (counts included), its file behind the next commit. */
 enum store_rc fs_drop_block(struct file_store *, struct block *);
-/* With `last` only when all files before it are gone for good. */
+/* The files go behind the next commit that succeeds. When none does (an open that fails, a reload, a close
+ * after a failure) they stay, their names are forgotten (fs_forget_all), and the next open finds them useless
+ * again. With `last` only when all files before it are gone for good. */
 void fs_unlink_later(struct file_store *, const struct block *, bool last);
 void fs_unlink_path_later(struct file_store *, const char *path); /* NULL: sync the folder in between */
 /* The block's file may hold tombstones for messages whose records other files still hold. */
