@@ -8,14 +8,13 @@ static bool may_campaign(struct raft *r)
         raft_election_in(r, RAFT_ELECTION_MIN / 4);
         return false;
     }
-    /* Who is being added or removed waits for that to be settled. In a group that boots it may be the one
-     * whose log is needed: a leader of such a group adds itself. And who is being removed may hold the only
-     * copy of that entry left, so that nobody behind it gets its vote: hearing of no leader, it leads until
-     * it has removed itself. */
+    /* Who is being added or removed waits for that to be settled, as long as there is a leader. Without one
+     * it may hold the only copy of an entry that keeps the others from being elected. In a group that boots
+     * it may be the one whose log is needed, too: a leader of such a group adds itself. */
     bool member = raft_is_member(r, r->cfg.id);
     bool pending = r->cfg.managed && raft_own_change_pending(r);
     bool outsider = !member && (r->cfg.managed || raft_boot(r) == 0);
-    bool needed = pending && !member && r->leader == 0;
+    bool needed = pending && r->leader == 0;
     if ((pending || outsider) && !needed) {
         r->leader = 0;
         raft_election_in(r, RAFT_ELECTION_MIN);

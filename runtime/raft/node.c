@@ -103,13 +103,25 @@ static int do_append(struct raft_node *n, const struct raft_effect *f)
     return raft_log_append(n->log, body, n->wall);
 }
 
+/* Damage heals from a peer. Any other error is the disk's: to cut off what it may still hold would make one
+ * more member that has forgotten something. */
+static void unreadable(struct raft_node *n, uint64_t index, int rc)
+{
+    if (rc == -EBADMSG) {
+        n->later.damaged = index;
+    } else {
+        n->error = rc;
+        n->later.failed = true;
+    }
+}
+
 static void do_send_log(struct raft_node *n, const struct raft_effect *f)
 {
     for (uint64_t i = f->index; i <= f->upto; i++) {
         slice stored;
         int rc = raft_log_read(n->log, i, &stored);
         if (rc != 0) {
-            n->later.damaged = i;
+            unreadable(n, i, rc);
             return;
         }
         uint8_t *out = body_room(n, stored.len + 10);
@@ -194,28 +206,31 @@ static bool handed_up(uint8_t type)
            type == RAFT_ADD_PEER || type == RAFT_REMOVE_PEER;
 }
 
-/* False: the entry cannot be read. */
-static bool apply_one(struct raft_node *n, uint64_t index)
+/* 0, or why the entry cannot be read. */
+static int apply_one(struct raft_node *n, uint64_t index)
 {
     slice stored;
     struct raft_msg m;
-    if (raft_log_read(n->log, index, &stored) != 0 ||
-        !raft_wire_decode((struct raft_addr){.place = RAFT_TO_APPEND}, stored, &n->applied, &m))
-        return false;
+    int rc = raft_log_read(n->log, index, &stored);
+    if (rc != 0)
+        return rc;
+    if (!raft_wire_decode((struct raft_addr){.place = RAFT_TO_APPEND}, stored, &n->applied, &m))
+        return -EBADMSG;
     size_t count = 0;
     for (size_t i = 0; i < m.append.count; i++) {
         if (handed_up(n->applied.list[i].type))
             n->applied.list[count++] = n->applied.list[i];
     }
     n->host.apply(n->ctx, index, m.append.term, n->applied.list, count);
-    return true;
+    return 0;
 }
 
 static void do_apply(struct raft_node *n, const struct raft_effect *f)
 {
     for (uint64_t i = f->index; i <= f->upto; i++) {
-        if (!apply_one(n, i)) {
-            n->later.damaged = i;
+        int rc = apply_one(n, i);
+        if (rc != 0) {
+            unreadable(n, i, rc);
             return;
         }
     }

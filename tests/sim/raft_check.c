@@ -145,12 +145,13 @@ void check_vote(struct sim_node *voter, uint64_t term, raft_id candidate, bool e
 }
 
 /* "If a log entry is committed in a given term, then that entry will be present in the logs of the leaders
- * for all higher-numbered terms." */
+ * for all higher-numbered terms." The term is that of the commit, not of the entry: a leader of term 4 need
+ * not have an entry of term 3 that the leader of term 5 brings to a majority. */
 static void check_complete(struct sim_node *n, const struct raft_status *s)
 {
     struct world *w = n->w;
     uint64_t c = w->committed;
-    while (c > 0 && check_canonical(w, c)->term >= s->term)
+    while (c > 0 && check_canonical(w, c)->committed >= s->term)
         c--;
     if (c == 0 || c <= s->snapshot_index)
         return;
@@ -173,6 +174,8 @@ static void check_committed(struct sim_node *n, const struct raft_status *s)
     for (uint64_t i = from + 1; i <= s->commit; i++) {
         uint64_t term = raft_term_at(raft_node_raft(n->node), i);
         struct canonical *c = check_canonical(w, i);
+        if (c->committed == 0)
+            c->committed = s->term;
         if (c->term == 0)
             c->term = term;
         else if (c->term != term)

@@ -86,6 +86,7 @@ struct sim_node {
 
 struct canonical {
     uint64_t term;       /* 0: not committed yet */
+    uint64_t committed;  /* the term of who was first to know it as committed: its leader */
     uint64_t hash;       /* of the entry */
     uint64_t state_hash; /* of the queue after it; set when applied */
     uint64_t state_count;
