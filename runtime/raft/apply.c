@@ -101,8 +101,7 @@ void raft_drain_replay(struct raft *r)
     raft_election_in(r, RAFT_OBSERVER_INTERVAL);
 }
 
-/* ---- too far behind
- * ----------------------------------------------------------------------------------------- */
+/* ---- too far behind ---- */
 
 static bool above(const struct raft *r, uint64_t entries, uint64_t max_entries, uint64_t max_bytes)
 {

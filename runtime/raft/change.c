@@ -23,8 +23,7 @@ bool raft_own_change_pending(const struct raft *r)
     return raft_is_member(r, r->cfg.id) != raft_is_member_settled(r, r->cfg.id);
 }
 
-/* ---- who left lately (unmanaged groups)
- * ---------------------------------------------------------------------- */
+/* ---- who left lately (unmanaged groups) ---- */
 
 void raft_note_removed(struct raft *r, raft_id id)
 {
@@ -44,8 +43,7 @@ bool raft_recently_removed(const struct raft *r, raft_id id)
     return false;
 }
 
-/* ---- through the log
- * ------------------------------------------------------------------------------------------- */
+/* ---- through the log ---- */
 
 static void append_change(struct raft *r, uint8_t type, raft_id id)
 {
@@ -129,8 +127,7 @@ void raft_learner_ends(struct raft *r)
         raft_reset_election(r);
 }
 
-/* ---- around it
- * --------------------------------------------------------------------------------------------------- */
+/* ---- around it ---- */
 
 static bool named(const struct raft_peers *list, raft_id id)
 {

@@ -84,8 +84,7 @@ static int replace(struct raft_files *f, const char *folder, const char *name, c
     return rc;
 }
 
-/* ---- the folder
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the folder ---- */
 
 struct sweep {
     struct raft_files *f;
@@ -168,8 +167,7 @@ void raft_files_close(struct raft_files *f)
     f->promise = f->commit = NULL;
 }
 
-/* ---- term, vote, promise
- * ---------------------------------------------------------------------------------------- */
+/* ---- term, vote, promise ---- */
 
 static void put_slot(const struct raft_files *f, const struct raft_promise *p, uint8_t slot[SLOT])
 {
@@ -318,8 +316,7 @@ int raft_files_save_vote(struct raft_files *f, const struct raft_promise *p)
     return replace(f, "", "tav.idx", &iov, 1);
 }
 
-/* ---- peers
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- peers ---- */
 
 size_t raft_peers_encode(const struct raft_peers *peers, uint8_t *out)
 {
@@ -400,8 +397,7 @@ int raft_files_save_peers(struct raft_files *f, const struct raft_peers *peers)
     return rc;
 }
 
-/* ---- commit
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- commit ---- */
 
 int raft_files_load_commit(struct raft_files *f, uint64_t *commit)
 {
@@ -432,8 +428,7 @@ int raft_files_save_commit(struct raft_files *f, uint64_t commit)
     return n < 0 ? (int)n : 0;
 }
 
-/* ---- snapshots
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- snapshots ---- */
 
 /* "snap.<term>.<index>", decimal without padding, and nothing else. */
 static bool parse_name(const char *name, uint64_t *term, uint64_t *index)

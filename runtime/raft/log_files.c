@@ -372,8 +372,7 @@ static void file_close(struct raft_log *base)
     free(l);
 }
 
-/* ---- opening
- * ------ */
+/* ---- opening ---- */
 
 static char *copy_text(const char *s, size_t n, const char *tail)
 {

@@ -87,8 +87,7 @@ static void send(struct raft_node *n, struct raft_addr to, struct raft_addr repl
         n->host.send(n->ctx, slice_make(subject, s), slice_make(back, b), body);
 }
 
-/* ---- effects
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 static int do_append(struct raft_node *n, const struct raft_effect *f)
 {
@@ -320,8 +319,7 @@ static int do_effect(struct raft_node *n, const struct raft_effect *f)
     return 0;
 }
 
-/* ---- stepping
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- stepping ---- */
 
 static enum raft_rc step(struct raft_node *n, const struct raft_event *e, uint64_t *index)
 {
@@ -507,9 +505,7 @@ int raft_node_error(const struct raft_node *n)
     return n->error;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static int load_log(struct raft_node *n)
 {

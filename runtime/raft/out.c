@@ -167,8 +167,7 @@ void raft_subscribe(struct raft *r, struct raft_addr to, bool on)
     raft_emit(r, on ? RAFT_DO_SUBSCRIBE : RAFT_DO_UNSUBSCRIBE)->to = to;
 }
 
-/* ---- gates
- * ------------------------------------------------------------------------------------------------- */
+/* ---- gates ---- */
 
 uint64_t raft_disk_op(struct raft *r)
 {

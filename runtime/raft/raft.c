@@ -282,8 +282,7 @@ enum raft_rc raft_step(struct raft *r, const struct raft_event *e, struct raft_u
     return rc;
 }
 
-/* ---- queries
- * ------------------------------------------------------------------------------------------------ */
+/* ---- queries ---- */
 
 uint64_t raft_term_at(const struct raft *r, uint64_t index)
 {
@@ -373,8 +372,7 @@ bool raft_peer_at(const struct raft *r, size_t i, struct raft_peer_status *out)
     return true;
 }
 
-/* ---- words
- * -------------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 const char *raft_rc_text(enum raft_rc rc)
 {

@@ -197,8 +197,7 @@ struct raft_peers {
     const raft_id *ids;
 };
 
-/* ---- events
- * ------------------------------------------------------------------------------------------------ */
+/* ---- events ---- */
 
 enum raft_event_type {
     RAFT_EV_START,       /* first of all: what was loaded is complete */
@@ -244,8 +243,7 @@ struct raft_event {
     struct raft_peers peers;
 };
 
-/* ---- effects
- * ----------------------------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 enum raft_effect_type {
     RAFT_DO_SUBSCRIBE,     /* to */
@@ -304,8 +302,7 @@ struct raft_update {
     uint64_t index;   /* PROPOSE: index of the last append entry made of it */
 };
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 struct raft_config {
     raft_id id;

@@ -75,8 +75,7 @@ static int64_t now_of(const struct raft_shard *s)
     return s->loop->now * s->hurry;
 }
 
-/* ---- syncs
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- syncs ---- */
 
 static void list_push(struct group_list *l, struct raft_group *g)
 {
@@ -174,8 +173,7 @@ static void begin_syncs(struct raft_shard *s)
         list_push(&s->want_sync, g);
 }
 
-/* ---- the node's host
- * -------------------------------------------------------------------------------------------- */
+/* ---- the node's host ---- */
 
 static void on_subscribe(void *ctx, slice subject, bool on)
 {
@@ -218,8 +216,8 @@ static void timer_due(void *ctx)
     raft_node_tick(g->node, now_of(g->shard), env_wall_ns(g->shard->loop->env));
 }
 
-/* Rounded up, so that the engine is never woken before its time. Without memory for the timer the group would
- * be deaf to time: look again with the next thing that it does. */
+/* Rounded up, so that the engine is never woken before its time. Without memory for the timer the group is
+ * deaf to time until the next thing that it does arms it again. */
 static void on_arm(void *ctx, int64_t deadline)
 {
     struct raft_group *g = ctx;
@@ -240,8 +238,7 @@ static void on_want_sync(void *ctx)
     next_turn(g->shard);
 }
 
-/* ---- messages and proposals
- * ----------------------------------------------------------------------------------------- */
+/* ---- messages and proposals ---- */
 
 static struct parcel *pack(struct raft_group *g, slice subject, slice reply, slice body)
 {
@@ -350,9 +347,7 @@ static void take_turn(struct net_task *task, struct net_loop *loop)
     begin_syncs(s);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 struct raft_shard *raft_shard_new(const struct raft_shard_config *c)
 {

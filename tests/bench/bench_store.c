@@ -106,8 +106,7 @@ static void run(const char *fmt, const char *dir)
     check(system(cmd) == 0, cmd);
 }
 
-/* ---- a shard: storage, port, cache
- * -------------------------------------------------------------------------- */
+/* ---- a shard: storage, port, cache ---- */
 
 struct shard {
     struct storage *storage;
@@ -220,8 +219,7 @@ static struct store *open_store(const struct file_store_options *o)
     return s;
 }
 
-/* ---- append
- * ------------------------------------------------------------------------------------------------- */
+/* ---- append ---- */
 
 /* Rates of a core: by processor time, so that they do not depend on who else is there. */
 
@@ -293,8 +291,7 @@ static void bench_append(void)
     row("... against a bare loop", "<= 2.5x", raw / store <= 2.5, "%.2fx", raw / store);
 }
 
-/* ---- durable
- * ------------------------------------------------------------------------------------------------ */
+/* ---- durable ---- */
 
 static double raw_sync(const char *dir)
 {
@@ -431,8 +428,7 @@ static void bench_streams(void)
         rate >= 20000 || rate >= raw, "%.0f/s", rate);
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static double timed_open(const char *path, uint64_t want)
 {
@@ -539,8 +535,7 @@ static void bench_open(void)
     run("rm -rf '%s/open'", top);
 }
 
-/* ---- subjects
- * ----------------------------------------------------------------------------------------------- */
+/* ---- subjects ---- */
 
 static double timed_pending(struct store *s, const char *filter, uint64_t from, bool last, uint64_t *count)
 {
@@ -598,8 +593,7 @@ static void bench_subjects(void)
     shard_stop(&sh);
 }
 
-/* ---- a long flow
- * -------------------------------------------------------------------------------------------- */
+/* ---- a long flow ---- */
 
 static void bench_flow(void)
 {

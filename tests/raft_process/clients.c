@@ -81,9 +81,7 @@ void clients_use(struct clients *k, struct cluster *c)
     k->cluster = c;
 }
 
-/* ---- fates
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- fates ---- */
 
 static struct record *record_of(struct clients *k, uint64_t number)
 {
@@ -180,8 +178,7 @@ void clients_lost(void *ctx, unsigned client)
     }
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void send_record(struct clients *k, struct session *s)
 {
@@ -273,8 +270,7 @@ const int64_t *clients_latencies(struct clients *k)
     return k->latencies;
 }
 
-/* ---- the judgement
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the judgement ---- */
 
 #define WAIT (20 * INT64_C(1000000000))
 

@@ -68,8 +68,7 @@ int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- sockets
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- sockets ---- */
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -131,8 +130,7 @@ static bool write_from(int fd, struct bytes *b)
     return n >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
-/* ---- between the nodes
- * ---------------------------------------------------------------------------------------------- */
+/* ---- between the nodes ---- */
 
 static void pipe_close(struct pipe *p)
 {
@@ -186,8 +184,7 @@ void cluster_hold(struct cluster *c, unsigned from, unsigned to, bool hold)
     p->hold[p->low == from ? 0 : 1] = hold;
 }
 
-/* ---- clients
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- clients ---- */
 
 static void client_put(struct client *k, const struct codec_fabric_event *e)
 {
@@ -296,8 +293,7 @@ static void client_ready(struct cluster *c, unsigned number, short events)
     }
 }
 
-/* ---- the poll
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the poll ---- */
 
 /* What a place in the poll's list stands for. */
 struct watched {
@@ -383,9 +379,7 @@ void cluster_run(struct cluster *c, int64_t until)
         cluster_poll(c, until);
 }
 
-/* ---- nodes
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- nodes ---- */
 
 void cluster_start(struct cluster *c, unsigned node)
 {
@@ -461,8 +455,7 @@ const char *cluster_log(struct cluster *c, unsigned node)
     return bytes_str(&c->text);
 }
 
-/* ---- questions
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- questions ---- */
 
 static bool ask(struct cluster *c, unsigned node, const char *subject, slice body, int64_t wait)
 {
@@ -511,9 +504,7 @@ uint64_t *cluster_records(struct cluster *c, unsigned node, unsigned group, int6
     return all;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 static void open_pairs(struct cluster *c)
 {

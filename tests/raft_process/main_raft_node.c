@@ -81,8 +81,7 @@ static struct shard *shard_of(const struct queue *q)
     return &q->app->shards[q->number % SHARDS];
 }
 
-/* ---- the queue
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the queue ---- */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -206,8 +205,7 @@ static void on_refused(void *ctx, slice data, enum raft_rc why)
 
 static const struct raft_upper upper = {on_apply, on_apply_snapshot, on_note, on_refused};
 
-/* ---- requests
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ---- */
 
 static void tell_status(const struct ask *a, struct net_loop *loop)
 {
@@ -309,9 +307,7 @@ static void on_request(void *ctx, struct mesh_from from, slice subject, slice re
         post_ask(q, from, reply, body, strcmp(verb, "records") == 0);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 static void open_group(struct shard *s, unsigned number)
 {

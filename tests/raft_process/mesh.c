@@ -54,8 +54,7 @@ struct mesh {
     uint32_t generations[LINKS];
 };
 
-/* ---- writing; the lock is held
- * -------------------------------------------------------------------------------------- */
+/* ---- writing; the lock is held ---- */
 
 static void put(struct link *l, const struct codec_fabric_event *e, struct touched *t)
 {
@@ -107,8 +106,7 @@ static void greet(struct link *l)
     subject_map_each(&l->mesh->local, greet_subject, l);
 }
 
-/* ---- the transport
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the transport ---- */
 
 static void mesh_subscribe(void *ctx, struct raft_group *g, slice subject, bool on)
 {
@@ -160,8 +158,7 @@ void mesh_reply(struct mesh *m, struct net_loop *loop, struct mesh_from to, slic
     pthread_mutex_unlock(&m->lock);
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* Who is at the other end. A peer's new connection takes the place of an old one. */
 static void on_connect(struct link *l, slice name)
@@ -326,8 +323,7 @@ static void on_free(struct net_conn *c)
 static const struct net_conn_handler link_handler = {
     .bytes = on_bytes, .down = on_down, .closed = on_closed, .free = on_free};
 
-/* ---- connections
- * ------------------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static struct link *new_link(struct mesh *m, struct net_loop *loop, struct env_pipe *pipe, int peer)
 {

@@ -36,8 +36,7 @@ static long number_from(const char *name, long otherwise)
     return text == NULL ? otherwise : strtol(text, NULL, 10);
 }
 
-/* ---- a cluster with clients
- * ----------------------------------------------------------------------------------------- */
+/* ---- a cluster with clients ---- */
 
 struct bench {
     struct cluster *c;
@@ -129,8 +128,7 @@ static void show(struct bench *b, unsigned group)
     }
 }
 
-/* ---- what goes wrong
- * -------------------------------------------------------------------------------------------------- */
+/* ---- what goes wrong ---- */
 
 struct faults {
     unsigned kills, pauses, cuts, holds, blackouts;
@@ -295,9 +293,7 @@ static void nothing_acknowledged_is_lost(void)
     bench_free(&b);
 }
 
-/* ---- damage
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- damage ---- */
 
 /* The first name in a folder of group 0 of a node that ends like that; "" when there is none. */
 static void find_file(unsigned node, const char *sub, const char *end, char path[900])
@@ -418,8 +414,7 @@ static void a_damaged_node_is_healed_by_its_peers(void)
     bench_free(&b);
 }
 
-/* ---- many groups
- * --------------------------------------------------------------------------------------------------- */
+/* ---- many groups ---- */
 
 #define GROUPS 200
 

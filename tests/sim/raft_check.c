@@ -87,8 +87,7 @@ void check_stored(void *ctx, uint64_t index, const struct raft_append *ae)
                    (unsigned long long)ae->pindex);
 }
 
-/* ---- elections
- * ------------------------------------------------------------------------------------------------- */
+/* ---- elections ---- */
 
 static struct claim *claim_slot(struct world *w, uint64_t term, raft_id who)
 {
@@ -161,8 +160,7 @@ static void check_complete(struct sim_node *n, const struct raft_status *s)
                    (unsigned long long)w->log[c].term);
 }
 
-/* ---- commit
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- commit ---- */
 
 /* "If a server has applied a log entry at a given index to its state machine, no other server will ever apply
  * a different log entry for the same index": held already against what is committed. */

@@ -205,8 +205,7 @@ void load_apply_snapshot(void *ctx, uint64_t index, slice data)
     answer(n, index, 0);
 }
 
-/* ---- the clients
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the clients ---- */
 
 static void send_some(void *ctx)
 {

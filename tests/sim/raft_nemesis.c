@@ -19,9 +19,7 @@ struct cut_links {
     uint64_t cut[RAFT_SIM_NODES];
 };
 
-/* ---- who
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- who ---- */
 
 static size_t members(struct world *w, struct sim_node **out)
 {
@@ -93,8 +91,7 @@ static void mark_damaged(struct sim_node *n)
     n->damage_seen = false;
 }
 
-/* ---- ends of actions
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- ends of actions ---- */
 
 static void restart(void *ctx)
 {
@@ -178,9 +175,7 @@ static void apply_again(void *ctx)
     node_stepped(n);
 }
 
-/* ---- actions
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- actions ---- */
 
 static struct cut_links *cut_new(struct world *w)
 {
@@ -543,9 +538,7 @@ static void act(void *ctx)
     }
 }
 
-/* ---- the operator
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the operator ---- */
 
 static void look_at_damage(struct world *w, struct sim_node *n)
 {

@@ -30,8 +30,7 @@ void world_fail(struct world *w, const char *format, ...)
     TRACE(w, NULL, "VIOLATION: %s", w->result->violation);
 }
 
-/* ---- clocks
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- clocks ---- */
 
 int64_t node_clock(const struct sim_node *n)
 {
@@ -87,8 +86,7 @@ static void on_arm(void *ctx, int64_t deadline)
     set_timer(n);
 }
 
-/* ---- the disk
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the disk ---- */
 
 static void sync_now(void *ctx)
 {
@@ -116,8 +114,7 @@ static void on_want_sync(void *ctx)
     sched_after(n->w->s, wait, sync_now, n);
 }
 
-/* ---- the upper layer
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the upper layer ---- */
 
 void node_take_snapshot(struct sim_node *n, bool force)
 {
@@ -160,9 +157,7 @@ static void on_note(void *ctx, const struct raft_effect *f)
         TRACE(n->w, n, "leads no more");
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 struct raft_status node_status(const struct sim_node *n)
 {
@@ -370,9 +365,7 @@ void node_resume(struct sim_node *n)
     net_deliver_stuck(n);
 }
 
-/* ---- a run
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- a run ---- */
 
 static void world_open(struct world *w, const struct raft_plan *p, struct raft_result *out, FILE *trace)
 {

@@ -80,8 +80,7 @@ static void save_vote(struct raft_promise p)
     raft_files_close(&f);
 }
 
-/* ---- term and vote
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- term and vote ---- */
 
 /* As the reference reads them; but a vote that was torn off is one that may have been cast. covers: RF-138 */
 static void a_torn_vote_is_a_lost_one(void)
@@ -220,8 +219,7 @@ static void a_failing_disk_is_reported(void)
     }
 }
 
-/* ---- peers and commit
- * ------------------------------------------------------------------------------------------------- */
+/* ---- peers and commit ---- */
 
 static bool peers_are(const raft_id *ids, uint32_t count, uint32_t size)
 {
@@ -282,8 +280,7 @@ static void a_commit_that_does_not_add_up_is_none(void)
     }
 }
 
-/* ---- snapshots
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- snapshots ---- */
 
 static int save_snapshot(struct raft_files *f, uint64_t term, uint64_t index, const char *data)
 {

@@ -85,8 +85,7 @@ static bool same_file(const char *a, const char *b)
     return same;
 }
 
-/* ---- the small files
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the small files ---- */
 
 static bool all_three(const struct raft_peers *p)
 {
@@ -168,9 +167,7 @@ static void what_we_write_is_what_the_server_writes(const char *dir, const struc
     raft_files_close(&to);
 }
 
-/* ---- the log
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the log ---- */
 
 static struct raft_log *open_log(const struct golden *g, const char *dir, const struct group *of)
 {
@@ -303,9 +300,7 @@ static void an_encrypted_log_needs_its_key(void)
     scratch_remove();
 }
 
-/* ---- the node
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the node ---- */
 
 struct seen {
     uint64_t applied, snapshot;
@@ -383,7 +378,7 @@ static int open_node(const struct golden *g, const char *dir, const struct group
     return rc;
 }
 
-/* covers: RF-134 RF-136 RF-140 RF-129 */
+/* covers: RF-136 */
 static void a_node_starts_from_a_golden_directory(void)
 {
     for (size_t c = 0; c < CASES; c++) {

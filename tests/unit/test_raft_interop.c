@@ -1,6 +1,6 @@
 /* The group directories of a real cluster go to midge, which elects, appends, takes snapshots and compacts in
  * them, and back to three real servers, which must serve the stream with what was appended, without a word of
- * complaint; then midge opens what they left. Needs NATS_SERVER. covers: RF-143 RF-158 */
+ * complaint; then midge opens what they left. Needs NATS_SERVER. covers: RF-143 */
 #include "go_server.h"
 #include "store_fixture.h"
 #include "raft/log.h"
@@ -21,8 +21,7 @@ static const struct cluster_case cases[] = {
 static const char *const ids[3] = {"fjFyEjc1", "44jzkV9D", "BXScrY9i"};
 static char scratch[64];
 
-/* ---- three nodes and what passes between them, in one thread and without a clock
- * --------------------------------------------- */
+/* ---- three nodes and what passes between them, in one thread and without a clock ---- */
 
 struct letter {
     struct letter *next;
@@ -233,8 +232,7 @@ static void agree(struct world *w, uint64_t index)
     }
 }
 
-/* ---- midge's turn
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- midge's turn ---- */
 
 /* A message of the stream as an entry (docs/spec/raft.md names the document of its form). */
 static size_t stream_message(uint64_t lseq, const char *text, uint8_t out[128])
@@ -303,8 +301,7 @@ static void midge_returns(const struct cluster_case *c, const char *group)
     world_close(&w);
 }
 
-/* ---- the servers' turn
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the servers' turn ---- */
 
 static int free_port(void)
 {

@@ -64,8 +64,7 @@ static int sync_log(struct raft_log *l)
     return raft_log_sync_run(l);
 }
 
-/* ---- against a model
- * -------------------------------------------------------------------------------------------------- */
+/* ---- against a model ---- */
 
 struct model {
     uint64_t first, last;
@@ -200,9 +199,7 @@ static void a_synced_entry_survives_a_power_cut(void)
     CU_ASSERT(cuts > 50 && lost > 10);
 }
 
-/* ---- damage
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- damage ---- */
 
 /* A flipped bit is found when the log is opened, which ends before it, and when the entry is read. covers:
  * RF-141 */

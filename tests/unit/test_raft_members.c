@@ -218,8 +218,7 @@ static void removals_that_are_refused_or_forwarded(void)
     probe_free(p);
 }
 
-/* ---- learners
- * ------------------------------------------------------------------------------------------------- */
+/* ---- learners ---- */
 
 static struct probe *learner(struct raft_stored stored)
 {
@@ -304,8 +303,7 @@ static void an_empty_scale_up_candidate_needs_all(void)
     probe_free(p);
 }
 
-/* ---- around a lost quorum
- * ------------------------------------------------------------------------------------- */
+/* ---- around a lost quorum ---- */
 
 static enum raft_rc evict(struct probe *p, const char *who)
 {
@@ -445,8 +443,7 @@ static void what_a_group_expects_belongs_to_its_membership(void)
     probe_free(p);
 }
 
-/* ---- commit and apply
- * ----------------------------------------------------------------------------------------- */
+/* ---- commit and apply ---- */
 
 /* covers: RF-126 */
 static void reports_above_the_commit_are_ignored(void)

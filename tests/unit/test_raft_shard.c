@@ -50,8 +50,7 @@ struct world {
     struct subscription subs[SUBS];
 };
 
-/* ---- a disk that breaks
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- a disk that breaks ---- */
 
 static struct fragile_disk *fragile(struct disk *d)
 {
@@ -108,8 +107,7 @@ static void fragile_make(struct fragile_disk *d)
     d->broken = false;
 }
 
-/* ---- a transport without wires
- * -------------------------------------------------------------------------------------------- */
+/* ---- a transport without wires ---- */
 
 static void on_subscribe(void *ctx, struct raft_group *g, slice subject, bool on)
 {
@@ -157,8 +155,7 @@ static void on_forget(void *ctx, struct raft_group *g)
 
 static const struct raft_transport transport = {on_subscribe, on_send, on_forget};
 
-/* ---- the upper layer
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the upper layer ---- */
 
 static void on_apply(void *ctx, uint64_t index, uint64_t term, const struct raft_entry *entries, size_t count)
 {
@@ -200,9 +197,7 @@ static void on_refused(void *ctx, slice data, enum raft_rc why)
 
 static const struct raft_upper upper = {on_apply, on_apply_snapshot, on_note, on_refused};
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 static struct member *member_of(struct net_task *task)
 {

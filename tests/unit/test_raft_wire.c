@@ -9,8 +9,7 @@
 
 #define GROUP SLICE_LIT("S-R3F-abcdefgh")
 
-/* ---- what a cluster said
- * ---------------------------------------------------------------------------------------------- */
+/* ---- what a cluster said ---- */
 
 enum kind { VOTE_REQUEST, VOTE_RESPONSE, HEARTBEAT, ENTRIES, CATCHUP, SNAPSHOT, RESPONSE, PROGRESS, KINDS };
 
@@ -125,9 +124,7 @@ static void every_recorded_message_comes_back(void)
     CU_ASSERT_EQUAL(n.direction[0], 889);
 }
 
-/* ---- by hand
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- by hand ---- */
 
 static void subjects_name_places(void)
 {
