@@ -26,7 +26,7 @@ struct storage_run;
 struct storage_options {
     struct disk *disk;
     const char *dir;         /* folder of the journal; created when missing */
-    unsigned journal_above;  /* dirty files in a group beyond which the journal is used; 0: 4 */
+    unsigned journal_above;  /* dirty files in a group beyond which the journal is used; 0: 2 */
     uint64_t journal_bytes;  /* size at which a journal segment is retired; 0: 64 MiB */
     void (*wake)(void *ctx); /* NULL: inline */
     void *wake_ctx;

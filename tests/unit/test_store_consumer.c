@@ -346,6 +346,39 @@ static void test_bad_file_is_kept(void)
     fixture_stop(&f);
 }
 
+/* What was written under the previous key and another cipher opens, and is under the new one from then on. */
+static void test_previous_key(void)
+{
+    const struct store_keys keys[] = {
+        {.key = SLICE_LIT("old"), .cipher = STORE_CIPHER_AES, .info = SLICE_LIT("$G")},
+        {.key = SLICE_LIT("new"),
+         .prev_key = SLICE_LIT("old"),
+         .cipher = STORE_CIPHER_CHACHA,
+         .info = SLICE_LIT("$G")},
+        {.key = SLICE_LIT("new"), .cipher = STORE_CIPHER_CHACHA, .info = SLICE_LIT("$G")}};
+    struct fixture f;
+    char why[64];
+    struct consumer_store *c;
+    fixture_start(&f, NULL);
+    snprintf(consumer_dir, sizeof consumer_dir, "%s/S/obs/c", f.dir);
+    struct consumer_store_options o = {.host = &f.host,
+                                       .dir = consumer_dir,
+                                       .stream = SLICE_LIT("S"),
+                                       .name = SLICE_LIT("c"),
+                                       .meta = SLICE_LIT("{\"Name\":\"c\"}"),
+                                       .policy = explicit_policy};
+    for (uint64_t i = 0; i < 3; i++) {
+        o.keys = keys[i];
+        CU_ASSERT_EQUAL_FATAL(consumer_store_open(&o, &c, why), STORE_OK);
+        is_at(c, i, 2 * i, 0, 0);
+        CU_ASSERT_EQUAL(deliver(c, i + 1, 2 * (i + 1), 1), STORE_OK);
+        close_one(c);
+    }
+    o.keys = keys[0];
+    CU_ASSERT_EQUAL(consumer_store_open(&o, &c, why), STORE_WRONG_KEY);
+    fixture_stop(&f);
+}
+
 /* covers: ST-142 ST-143 */
 static void test_files(void)
 {
@@ -371,9 +404,10 @@ static void test_files(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_deliveries), UNIT_TEST(test_ack_explicit),     UNIT_TEST(test_other_policies),
-    UNIT_TEST(test_updates),    UNIT_TEST(test_reconciled),       UNIT_TEST(test_when_it_is_written),
-    UNIT_TEST(test_bytes),      UNIT_TEST(test_bad_file_is_kept), UNIT_TEST(test_files),
+    UNIT_TEST(test_deliveries),   UNIT_TEST(test_ack_explicit),     UNIT_TEST(test_other_policies),
+    UNIT_TEST(test_updates),      UNIT_TEST(test_reconciled),       UNIT_TEST(test_when_it_is_written),
+    UNIT_TEST(test_bytes),        UNIT_TEST(test_bad_file_is_kept), UNIT_TEST(test_files),
+    UNIT_TEST(test_previous_key),
 };
 
 UNIT_MAIN("store consumer", tests)

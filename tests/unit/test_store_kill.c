@@ -1,6 +1,5 @@
 /* A process that writes to a real folder and is killed at any moment: what it had acknowledged is there. The
- * Go server finds the same. KILL_RUNS=100 for more than the share that every test run does.
- * covers: ST-146 ST-147 ST-239 */
+ * Go server finds the same. KILL_RUNS=100 for more than the share that every test run does. */
 #include "store_fixture.h"
 #include "go_server.h"
 

@@ -4,12 +4,14 @@
  * What is known of every block stays in memory (struct block); its content is an image that comes and goes
  * with the cache.
  *
- *   append.c   new records            load.c     block file -> image      recover.c  opening
- *   remove.c   one message goes       salvage.c  damage                   rebuild.c  state from blocks alone
- *   purge.c    many go                rewrite.c  a block anew             index_file.c  index.db
- *   limits.c   what must go           commit.c   to the storage           meta.c     meta.inf, keys
- *   read.c     messages out           query.c    counts, subjects         maintain.c background work
- *   expire.c   what is too old        lost.c     reported and repaired    replay.c   from the journal
+ *   append.c    new records           block.c    the row of blocks        file_store.c  open, close, meta.inf
+ *   remove.c    one message goes      load.c     block file -> image      recover.c     opening
+ *   purge.c     many go               cache.c    images and their budget  rebuild.c     from blocks alone
+ *   truncate.c  the end goes          rewrite.c  a block anew             index_file.c  index.db
+ *   deletes.c   told and learned      commit.c   to the storage           replay.c      from the journal
+ *   limits.c    what must go          read.c     messages out             salvage.c     damage in a block
+ *   expire.c    what is too old       match.c    filters over blocks      lost.c        reported and repaired
+ *   ttl.c       TTLs, thw.db          query.c    counts, subjects         maintain.c    background work
  *
  * Order of writes, the whole argument. (1) Records reach a block file in the order of their operations,
  * through one job at a time, so that a file holds a prefix of them plus at most one torn record. (2) A new
