@@ -214,6 +214,12 @@ static enum store_rc read_block(struct rebuild *rb, struct block *b, bool *keep)
         rc = scan(rb, b, &plain);
     b->first = b->msgs == 0 ? (b->last > rb->highest ? b->last : rb->highest) + 1 : b->first;
     *keep = b->last > 0 || b->tomb_max > 0;
+    if (rc == STORE_OK && !*keep && fs->encrypted && b->plain_file && plain.len > 0) {
+        fs_log(fs, 3, "Block %u has no key and is set aside", b->index);
+        move_aside(b, "damaged"); /* for the day the key comes back; that it is lost was reported */
+        buf_free(&plain);
+        return STORE_OK;
+    }
     if (rc == STORE_OK)
         rc = mend_file(rb, b, &plain);
     if (rc == STORE_OK) {
