@@ -80,8 +80,7 @@ enum store_rc files_write(struct disk *d, const char *path, slice bytes, const c
     return sync_dir != NULL ? files_rc(disk_sync_dir(d, sync_dir)) : STORE_OK;
 }
 
-/* ---- sets
- * -------------------------------------------------------------------------------------------------- */
+/* ---- sets ---- */
 
 static bool set_path(char out[DISK_PATH_MAX], const char *dir, const char *name, const char *suffix)
 {
@@ -158,8 +157,7 @@ enum store_rc files_finish_set(struct disk *d, const char *dir, const char *suff
     return STORE_OK;
 }
 
-/* ---- folders
- * ----------------------------------------------------------------------------------------------- */
+/* ---- folders ---- */
 
 static int note_name(void *ctx, const char *name, bool is_dir)
 {

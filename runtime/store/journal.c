@@ -69,8 +69,7 @@ static struct hash_key key_of(const uint8_t salt[SALT_SIZE])
     return k;
 }
 
-/* ---- what a crash has left
- * --------------------------------------------------------------------------------- */
+/* ---- what a crash has left ---- */
 
 static struct bucket *bucket_of(struct journal *j, slice path)
 {
@@ -279,8 +278,7 @@ int journal_claimed(struct journal *j, slice path)
     return drop_leftovers(j);
 }
 
-/* ---- segments
- * ---------------------------------------------------------------------------------------------- */
+/* ---- segments ---- */
 
 static int write_header(struct journal *j)
 {
@@ -383,8 +381,7 @@ int journal_retire(struct journal *j, uint64_t generation)
     return 0;
 }
 
-/* ---- entries
- * ----------------------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 
 void journal_add(struct journal *j, const struct journal_entry *e)
 {

@@ -79,8 +79,7 @@ static struct storage_job *queue_take_all(struct job_queue *q)
     return all;
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int storage_open(const struct storage_options *opt, struct storage **out)
 {
@@ -123,8 +122,7 @@ void storage_port_free(struct storage_port *p)
     free(p);
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 /* The folder as the journal names it: relative to the journal's own, so that both can be moved together. */
 static const char *relative(const struct storage *st, const char *dir)
@@ -180,8 +178,7 @@ int storage_file_truncate(struct storage_file *f, uint64_t size)
     return disk_truncate(f->file, size);
 }
 
-/* ---- the journal's dirty files
- * ------------------------------------------------------------------------------ */
+/* ---- the journal's dirty files ---- */
 
 static int sync_file(struct storage_file *f)
 {
@@ -302,8 +299,7 @@ int storage_close(struct storage *st)
     return rc < 0 ? rc : closed;
 }
 
-/* ---- a group
- * ----------------------------------------------------------------------------------------------- */
+/* ---- a group ---- */
 
 static int write_all(const struct storage_job *j)
 {
@@ -487,8 +483,7 @@ bool storage_run(struct storage *st)
     return true;
 }
 
-/* ---- the owner's side
- * --------------------------------------------------------------------------------------- */
+/* ---- the owner's side ---- */
 
 bool storage_is_inline(const struct storage_port *p)
 {

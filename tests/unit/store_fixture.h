@@ -99,8 +99,7 @@ static inline void fixture_stop(struct fixture *f)
     fixture_shell("rm -rf '%s'%s", f->dir, "");
 }
 
-/* ---- configurations
- * ---------------------------------------------------------------------------------------- */
+/* ---- configurations ---- */
 
 static inline int64_t fixture_number(const struct json *config, const char *key)
 {
@@ -147,8 +146,7 @@ static inline struct file_store_options fixture_options(struct fixture *f, const
     return o;
 }
 
-/* ---- comparisons
- * ------------------------------------------------------------------------------------------- */
+/* ---- comparisons ---- */
 
 /* Nanoseconds of "2026-11-23T06:52:11.876521513Z"; STORE_TIME_NONE for the Go zero time. */
 static inline int64_t fixture_time(const char *text)

@@ -80,8 +80,7 @@ static struct store *open_stream(struct fixture *f, const struct stream_case *c,
     return s;
 }
 
-/* ---- random work
- * ------------------------------------------------------------------------------------------- */
+/* ---- random work ---- */
 
 struct text {
     char subject[64];
@@ -208,8 +207,7 @@ static void work_there(struct go_server *g, const struct stream_case *c, size_t 
     }
 }
 
-/* ---- comparison
- * -------------------------------------------------------------------------------------------- */
+/* ---- comparison ---- */
 
 /* What the Go server says of a stream: its state, and each message or an error. Kept for comparison after its
  * stop. */
@@ -285,8 +283,7 @@ static void check_no_complaint(const struct go_server *g)
     free(log);
 }
 
-/* ---- rounds
- * ------------------------------------------------------------------------------------------------ */
+/* ---- rounds ---- */
 
 /* midge's turn: in a process of its own when it is to be killed. */
 static void midge_turn(struct fixture *f, const struct stream_case *c, const struct security *sec,
@@ -413,8 +410,7 @@ static void test_rounds(void)
     }
 }
 
-/* ---- consumers
- * --------------------------------------------------------------------------------------------- */
+/* ---- consumers ---- */
 
 static const char consumer_meta[] =
     "{\"Created\":\"2026-11-23T06:52:12.5Z\",\"Name\":\"dur\",\"durable_name\":\"dur\",\"name\":\"dur\","

@@ -34,8 +34,7 @@ static slice key_context(const struct consumer_store *c, char *buf, size_t cap)
     return slice_make(buf, n < 0 || (size_t)n >= cap ? 0 : (size_t)n);
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static enum store_rc read_state(struct consumer_store *c, struct byte_buf *plain)
 {
@@ -149,8 +148,7 @@ static enum store_rc load_state(struct consumer_store *c, char why[64])
     return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static char *copy_slice(slice s)
 {
@@ -220,8 +218,7 @@ enum store_rc consumer_store_destroy(struct consumer_store *c)
     return rc;
 }
 
-/* ---- state
- * ------------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 const struct consumer_state *consumer_store_state(const struct consumer_store *c)
 {

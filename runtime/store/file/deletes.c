@@ -84,8 +84,7 @@ enum store_rc fs_encode_state(struct store *s, uint64_t failed, uint8_t **buf, s
     return STORE_OK;
 }
 
-/* ---- from a leader
- * ----------------------------------------------------------------------------------------- */
+/* ---- from a leader ---- */
 
 /* Remove what lives in first..last: whole blocks at once where no tombstone of theirs is needed, single
  * messages with tombstones. (The Go server writes none here; after a crash such messages would come back, and

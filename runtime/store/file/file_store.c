@@ -32,8 +32,7 @@ static void fs_utilization(struct store *s, uint64_t *total, uint64_t *live)
     }
 }
 
-/* ---- meta
- * -------------------------------------------------------------------------------------------------- */
+/* ---- meta ---- */
 
 enum store_rc fs_write_meta(struct file_store *fs, slice meta)
 {
@@ -82,8 +81,7 @@ static enum store_rc open_meta(struct file_store *fs, slice meta)
     return rc;
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void free_store(struct file_store *fs)
 {
@@ -324,8 +322,7 @@ static const struct store_ops file_ops = {
     .destroy = fs_destroy,
 };
 
-/* ---- block sizes
- * ------------------------------------------------------------------------------------------- */
+/* ---- block sizes ---- */
 
 #define SMALL_BLOCK  32000u
 #define MEDIUM_BLOCK (4u * 1024 * 1024)

@@ -38,8 +38,7 @@
 struct file_store;
 struct block;
 
-/* ---- images (cache.c)
- * -------------------------------------------------------------------------------------- */
+/* ---- images (cache.c) ---- */
 
 /* Bytes that an image and a write under way share. */
 struct image_buf {
@@ -95,8 +94,7 @@ static inline uint64_t image_seq(const struct image *m, size_t i)
 /* Index of the first message record with sequence >= seq; m->count when there is none. */
 size_t image_lower_bound(const struct image *m, uint64_t seq);
 
-/* ---- blocks
- * ------------------------------------------------------------------------------------------------ */
+/* ---- blocks ---- */
 
 struct block {
     struct file_store *fs;
@@ -132,8 +130,7 @@ struct block {
     uint64_t reserved;
 };
 
-/* ---- the store
- * --------------------------------------------------------------------------------------------- */
+/* ---- the store ---- */
 
 struct ttl_entry {
     int64_t expires;

@@ -13,8 +13,7 @@
 #define OPTIONAL_MAX   1000000u
 #define TEXT_MAX       64
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 struct put_subjects {
     struct file_store *fs;
@@ -176,8 +175,7 @@ enum store_rc fs_drop_index_now(struct file_store *fs)
     return rc == -ENOENT ? STORE_OK : files_rc(rc);
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static const char *fault_text(enum index_fault f)
 {

@@ -67,8 +67,7 @@ enum store_rc block_read_plain(struct block *b, struct byte_buf *out)
     return b->compressed ? expand(out) : STORE_OK;
 }
 
-/* ---- making the image
- * -------------------------------------------------------------------------------------- */
+/* ---- making the image ---- */
 
 /* Report which sequences of first..last are not in the image; *at moves along it. */
 static void report_missing_of(struct block *b, const struct image *m, size_t *at, uint64_t first,

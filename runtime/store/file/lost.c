@@ -85,8 +85,7 @@ enum store_rc fs_remove_lost(struct file_store *fs, uint64_t seq)
     return rc == STORE_OK ? fs_reload(fs) : rc;
 }
 
-/* ---- repair
- * ------------------------------------------------------------------------------------------------ */
+/* ---- repair ---- */
 
 static bool is_lost(const struct file_store *fs, uint64_t seq)
 {

@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* ---- everything
- * -------------------------------------------------------------------------------------------- */
+/* ---- everything ---- */
 
 /* Move the last block (which alone is left) into a fresh msgs folder. The block's arrival in __new_msgs__ is
  * the moment from which the purge has happened; fs_finish_purge completes it after a crash. Each step is
@@ -156,8 +155,7 @@ enum store_rc fs_purge_all(struct file_store *fs, uint64_t first_seq, uint64_t *
     return fs_commit(&fs->base);
 }
 
-/* ---- up to a sequence
- * -------------------------------------------------------------------------------------- */
+/* ---- up to a sequence ---- */
 
 enum store_rc fs_compact(struct store *s, uint64_t first, uint64_t *purged)
 {
@@ -185,8 +183,7 @@ enum store_rc fs_compact(struct store *s, uint64_t first, uint64_t *purged)
     return rc;
 }
 
-/* ---- by subject
- * -------------------------------------------------------------------------------------------- */
+/* ---- by subject ---- */
 
 static bool widen(void *ctx, slice subject, struct subject_entry *e)
 {

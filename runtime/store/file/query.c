@@ -1,8 +1,7 @@
 /* Counts and subjects. */
 #include "store/file/match.h"
 
-/* ---- exact ends
- * -------------------------------------------------------------------------------------------- */
+/* ---- exact ends ---- */
 
 enum store_rc fs_exact_first(struct file_store *fs, slice subject, struct subject_entry *e)
 {
@@ -68,8 +67,7 @@ static enum store_rc resolve_all(struct file_store *fs)
     return STORE_OK;
 }
 
-/* ---- subjects
- * ---------------------------------------------------------------------------------------------- */
+/* ---- subjects ---- */
 
 struct subject_visit {
     struct file_store *fs;
@@ -121,8 +119,7 @@ enum store_rc fs_subject_state(struct store *s, slice subject, struct store_subj
     return rc;
 }
 
-/* ---- counting
- * ---------------------------------------------------------------------------------------------- */
+/* ---- counting ---- */
 
 struct tally {
     struct file_store *fs;
@@ -268,8 +265,7 @@ enum store_rc fs_filtered_state(struct store *s, slice filter, uint64_t from, st
     return rc == STORE_EOF ? STORE_OK : rc;
 }
 
-/* ---- the last message of each subject
- * ---------------------------------------------------------------------- */
+/* ---- the last message of each subject ---- */
 
 struct last_list {
     struct file_store *fs;

@@ -60,8 +60,7 @@ enum store_rc fs_list_blocks(struct file_store *fs, struct block_numbers *out)
     return STORE_OK;
 }
 
-/* ---- keys that a crash left beside their blocks
- * ------------------------------------------------------------ */
+/* ---- keys that a crash left beside their blocks ---- */
 
 /* The block's file begins with a record (or a compressed form) under the key that is loaded now. */
 static bool key_fits(struct block *b)
@@ -116,8 +115,7 @@ static enum store_rc tidy_folder(struct file_store *fs)
     return rc;
 }
 
-/* ---- after the state is known
- * ------------------------------------------------------------------------------ */
+/* ---- after the state is known ---- */
 
 /* A sequence that an index.db knew of is never used again, though its record is gone. */
 static enum store_rc restore_last(struct file_store *fs, const struct store_state *prior)

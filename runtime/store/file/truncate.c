@@ -175,8 +175,7 @@ static enum store_rc reset(struct file_store *fs, int64_t now)
     return rc;
 }
 
-/* ---- what was removed stays removed
- * ------------------------------------------------------------------------------------------------ */
+/* ---- what was removed stays removed ---- */
 
 /* Removals by limits leave no trace in the blocks: what lives is noted before the store is opened anew from
  * them. */

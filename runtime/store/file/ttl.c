@@ -88,8 +88,7 @@ bool ttl_add(struct file_store *fs, int64_t expires, uint64_t seq)
     return true;
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static enum store_rc write_ttls(struct file_store *fs)
 {

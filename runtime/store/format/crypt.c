@@ -29,8 +29,7 @@ void crypt_kek(slice server_key, slice info, slice context, uint8_t kek[32])
     sodium_memzero(&h, sizeof h);
 }
 
-/* ---- AES-256-GCM with a 16-byte nonce
- * ---------------------------------------------------------------------- */
+/* ---- AES-256-GCM with a 16-byte nonce ---- */
 
 /* Encrypts (or decrypts) in one go. `tag` is written (or checked). */
 static bool gcm(bool seal, const uint8_t key[32], const uint8_t *nonce, slice in, uint8_t *out,
@@ -119,8 +118,7 @@ bool crypt_open(const struct crypt_key *k, slice sealed, struct byte_buf *out)
     return true;
 }
 
-/* ---- the stream cipher over a block
- * ------------------------------------------------------------------------ */
+/* ---- the stream cipher over a block ---- */
 
 /* The counter block at a position: the nonce as a 128-bit big endian number, plus the number of blocks
  * before. */
