@@ -20,7 +20,7 @@ static void is_found(enum raft_bug_number bug, uint64_t seed, uint32_t nodes, co
     struct raft_plan p;
     struct raft_result wrong, right;
     raft_plan_make(&p, seed, &o);
-    raft_bug = bug;
+    raft_bug = (int)bug;
     raft_plan_run(&p, &wrong, NULL);
     raft_bug = RAFT_BUG_NONE;
     raft_plan_run(&p, &right, NULL);
