@@ -249,7 +249,12 @@ void net_loops_free(struct net_loops *g)
     }
     for (unsigned i = 0; i < g->count; i++)
         env_loop_join(g->loops[i].el);
-    /* Only now: one that still ran may have been handing an outbox to one that had ended. */
+    /* One that still ran may have handed the outbox of a closed connection to one that had ended: free those,
+     * and no loop before. */
+    for (unsigned i = 0; i < g->count; i++)
+        net_touched_flush(&g->loops[i].touched, NULL);
+    for (unsigned i = 0; i < g->count; i++)
+        flush_foreign(&g->loops[i]);
     for (unsigned i = 0; i < g->count; i++) {
         env_loop_free(g->loops[i].el);
         loop_close(&g->loops[i]);
