@@ -289,7 +289,8 @@ static void memberships_take_effect_when_stored(void)
 static void a_transfer_to_us_makes_us_campaign_at_once(void)
 {
     struct probe *p = probe_follower(log_112, 2);
-    struct raft_entry e = {RAFT_LEADER_TRANSFER, slice_make(&p->self, 8)};
+    raft_id us = p->self; /* the entry outlives this probe */
+    struct raft_entry e = {RAFT_LEADER_TRANSFER, slice_make(&us, sizeof us)};
     probe_append_one(p, 'B', 2, 2, 3, e);
     CU_ASSERT(p->deadline == p->now + 10 * RAFT_MS);
     p->now += 5 * RAFT_MS;
