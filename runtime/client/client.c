@@ -288,12 +288,14 @@ static void init(struct client *c, struct client_host *h)
 
 void client_accept(struct client_host *h, struct net_loop *l, struct env_pipe *pipe)
 {
-    struct client *c = calloc(1, sizeof *c);
+    size_t size = (sizeof(struct client) + OUTBOX_ALIGN - 1) / OUTBOX_ALIGN * OUTBOX_ALIGN; /* a multiple */
+    struct client *c = aligned_alloc(OUTBOX_ALIGN, size);
     if (c == NULL) {
         log_err(h->log, "out of memory for a client connection");
         env_pipe_close(pipe, true);
         return;
     }
+    memset(c, 0, size);
     int rc = net_conn_init(&c->conn, l, pipe, &client_handler, client_settings(h)->max_pending);
     if (rc < 0) {
         log_err(h->log, "client connection: %s", strerror(-rc));

@@ -430,7 +430,7 @@ static void flush(struct net_conn *c, bool listed)
     outbox_lock(&c->out);
     if (listed)
         c->out.scheduled = false;
-    struct chunk *list = c->out.head;
+    struct chunk *list = outbox_detach(&c->out);
     uint8_t state = c->out.state;
     bool attention = c->out.attention;
     size_t ahead = c->out.ahead;
@@ -438,7 +438,6 @@ static void flush(struct net_conn *c, bool listed)
     c->out.attention = false;
     c->out.ahead = 0;
     c->out.idle = c->out.idle && list == NULL;
-    c->out.head = c->out.tail = NULL;
     outbox_unlock(&c->out);
     push_wq(c, list);
     consume_wq(c, 0);

@@ -10,8 +10,7 @@ static struct chunk *take(struct outbox *o)
     struct chunk *list = NULL;
     outbox_lock(o);
     if (o->idle && o->state == OUTBOX_OPEN && o->pending <= DIRECT_BYTES && o->head != NULL) {
-        list = o->head;
-        o->head = o->tail = NULL;
+        list = outbox_detach(o);
         o->idle = false;
     }
     outbox_unlock(o);
@@ -44,17 +43,6 @@ static struct chunk *drop_written(struct chunk *list, size_t n)
     return list;
 }
 
-static void put_back(struct outbox *o, struct chunk *rest)
-{
-    struct chunk *last = rest;
-    while (last->next != NULL)
-        last = last->next;
-    last->next = o->head;
-    if (o->head == NULL)
-        o->tail = last;
-    o->head = rest;
-}
-
 /* n bytes went out and `rest` did not. True when nothing is left to be done. */
 static bool settle(struct outbox *o, struct chunk *rest, ssize_t n)
 {
@@ -64,7 +52,7 @@ static bool settle(struct outbox *o, struct chunk *rest, ssize_t n)
     else if (n != -EAGAIN)
         o->write_error = (int)n;
     if (rest != NULL) {
-        put_back(o, rest);
+        outbox_attach(o, rest);
         o->ahead = n > 0 ? (size_t)n : 0;
     }
     o->idle = rest == NULL;

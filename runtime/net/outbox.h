@@ -48,20 +48,27 @@ enum outbox_state {
     OUTBOX_NO_MEMORY,
 };
 
+/* The first cache line has what every append writes, so that two loops that deliver to the same outbox pass
+ * few lines to and fro: whoever allocates one puts it on a boundary of OUTBOX_ALIGN. */
+#define OUTBOX_ALIGN 64
+
 struct outbox {
     pthread_mutex_t lock;
-    struct chunk *head, *tail;
-    size_t pending, max_pending; /* bytes */
-    uint64_t msgs, bytes;        /* delivered messages and their sizes; counted by who delivers */
+    struct chunk *tail;
+    size_t pending;       /* bytes */
+    uint8_t state;        /* enum outbox_state */
+    bool scheduled;       /* its owner will look at it */
+    bool attention;       /* set by who appends: the owner runs its handler's `attention` once */
+    bool idle;            /* all that was taken out is written, and a loop may write without its owner */
+    bool stalls;          /* pending passed 3/4 of max_pending and has not fallen below since */
+    int write_error;      /* of another loop's write: -errno, for the owner to report */
+    size_t max_pending;   /* bytes */
+    uint64_t msgs, bytes; /* delivered messages and their sizes; counted by who delivers */
+    uint8_t *at;          /* where the last chunk goes on, if it has room; its own len is behind meanwhile */
+    struct chunk *head;
     struct net_loop *owner;
     struct outbox *next; /* in the one list that holds it while `scheduled` */
     size_t ahead;        /* bytes that another loop wrote of what waits now */
-    int write_error;     /* of another loop's write: -errno, for the owner to report */
-    uint8_t state;       /* enum outbox_state */
-    bool scheduled;      /* its owner will look at it */
-    bool attention;      /* set by who appends: the owner runs its handler's `attention` once */
-    bool idle;           /* all that was taken out is written, and a loop may write without its owner */
-    bool stalls;         /* pending passed 3/4 of max_pending and has not fallen below since */
 };
 
 /* Outboxes touched by one thread in this turn. */
@@ -91,6 +98,10 @@ uint8_t *outbox_room(struct outbox *o, size_t n);
 void outbox_put(struct outbox *o, size_t n, struct touched *t);
 /* Append bytes [at, at+len) of a body, taking a reference. */
 bool outbox_put_body(struct outbox *o, struct body *b, const uint8_t *at, size_t len, struct touched *t);
+/* All chunks, taken out; NULL: none. */
+struct chunk *outbox_detach(struct outbox *o);
+/* Put chunks that were not written back before those that came meanwhile; not empty. */
+void outbox_attach(struct outbox *o, struct chunk *list);
 /* Hand it to its owner at the end of this thread's turn. */
 void outbox_touch(struct outbox *o, struct touched *t);
 
