@@ -27,6 +27,7 @@ struct io_conn {
     bool handshaking;
     bool paused;    /* nothing is read */
     bool answers;   /* PINGs that nobody expects are answered, as a client library does */
+    bool mute;      /* ... or only read over */
     bool datagrams; /* a bound UDP socket: each datagram is followed by LF when it has none */
     bool listening; /* an accepting socket; io_accept takes its connections */
     enum io_end end;

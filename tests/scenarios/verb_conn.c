@@ -42,13 +42,14 @@ static void bind_captures(struct play *p, const struct template *t, const slice 
     }
 }
 
-/* Answers the PINGs at the front of what was read. */
+/* Answers the PINGs at the front of what was read, or reads over them. */
 static bool answer_pings(struct io_conn *conn)
 {
     bool any = false;
     while (conn->answers && slice_starts(io_pending(conn), SLICE_LIT("PING\r\n"))) {
         io_consume(conn, 6);
-        io_send(conn, SLICE_LIT("PONG\r\n"));
+        if (!conn->mute)
+            io_send(conn, SLICE_LIT("PONG\r\n"));
         any = true;
     }
     return any;
@@ -630,6 +631,8 @@ static bool conn_word(struct play *p, struct io_conn *conn)
         return flush(p, conn);
     if (play_is(p, 1, "answers"))
         return conn->answers = true;
+    if (play_is(p, 1, "mute"))
+        return conn->mute = true;
     if (play_is(p, 1, "read-info"))
         return read_info(p, conn);
     if (play_is(p, 1, "starttls"))
