@@ -224,10 +224,10 @@ static __attribute__((noinline)) uint32_t deliver_all(struct client *from, const
 /* A plain subscription of the client that covers the reply subject. */
 static struct sub *own_sub_for(struct client *c, slice subject)
 {
-    size_t at = 0;
-    for (struct sub *s; (s = sid_map_next(&c->subs, &at)) != NULL;) {
-        if (sub_queue(s).len == 0 && !sub_closed(s) && codec_subject_matches(sub_subject(s), subject))
-            return s;
+    const struct sublist_result *r = match(c, subject);
+    for (uint32_t i = 0; i < r->plain_count; i++) {
+        if (r->plain[i]->target == (struct sub_target *)c && !sub_closed(r->plain[i]))
+            return r->plain[i];
     }
     return NULL;
 }
