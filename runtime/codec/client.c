@@ -171,21 +171,19 @@ static enum codec_rc take_hpub(struct codec_client *p, slice *in, slice text, st
         codec_line_split(ln, *in, text, false);
     if (ln->argc != 3 && ln->argc != 4)
         return refuse(p, CODEC_CLIENT_HPUB_ARGS, text, ev);
-    struct codec_client_pub pub = {
-        .line = text,
-        .subject = codec_line_arg(ln, *in, 0),
-        .has_reply = ln->argc == 4,
-        .reply = ln->argc == 4 ? codec_line_arg(ln, *in, 1) : SLICE_EMPTY,
-        .hdr_text = codec_line_arg(ln, *in, ln->argc - 2),
-        .size_text = codec_line_arg(ln, *in, ln->argc - 1),
-    };
-    if (!codec_line_number(pub.hdr_text, &pub.hdr_size))
+    struct codec_client_pub *pub = &ev->pub;
+    pub->line = text;
+    pub->subject = codec_line_arg(ln, *in, 0);
+    pub->has_reply = ln->argc == 4;
+    pub->reply = pub->has_reply ? codec_line_arg(ln, *in, 1) : SLICE_EMPTY;
+    pub->hdr_text = codec_line_arg(ln, *in, ln->argc - 2);
+    pub->size_text = codec_line_arg(ln, *in, ln->argc - 1);
+    if (!codec_line_number(pub->hdr_text, &pub->hdr_size))
         return refuse(p, CODEC_CLIENT_HPUB_HDR_SIZE, text, ev);
-    if (!codec_line_number(pub.size_text, &pub.size))
+    if (!codec_line_number(pub->size_text, &pub->size))
         return refuse(p, CODEC_CLIENT_HPUB_TOTAL_SIZE, text, ev);
-    if (pub.hdr_size > pub.size)
+    if (pub->hdr_size > pub->size)
         return refuse(p, CODEC_CLIENT_HPUB_HDR_GT_TOTAL, text, ev);
-    ev->pub = pub;
     codec_line_leave(&p->line, in);
     return with_payload(p, in, ev);
 }

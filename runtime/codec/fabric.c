@@ -104,12 +104,16 @@ static enum codec_rc with_payload(struct codec_fabric *p, slice *in, struct code
         codec_line_advance(&p->line, in, size + 2);
         return CODEC_EVENT;
     }
+    ev->msg.payload = SLICE_EMPTY;
     p->phase = CODEC_IN_PAYLOAD;
     p->left = size;
     return CODEC_EVENT;
 }
 
-/* ----------------------------------------------------------------------------------------------- interest */
+/* ----------------------------------------------------------------------------------------------- interest
+ *
+ * Interest and messages are made in the event, each member by the one function that knows it: to clear such a
+ * struct first, or to make it elsewhere and copy it, takes as long as to read the line. */
 
 /* What stands before the subject. */
 struct lead {
@@ -130,6 +134,20 @@ static void take_lead(struct codec_fabric *p, slice in, struct lead lead, slice 
     *account = lead.account ? codec_line_arg(&p->line, in, lead.count - 1) : SLICE_EMPTY;
 }
 
+/* The parts that interest gained and lost have in common; no weight. */
+static void take_interest(struct codec_fabric *p, slice in, slice text, struct lead lead,
+                          struct codec_fabric_event *ev)
+{
+    const struct codec_line *ln = &p->line;
+    struct codec_fabric_interest *interest = &ev->interest;
+    interest->line = text;
+    take_lead(p, in, lead, &interest->origin, &interest->account);
+    interest->subject = codec_line_arg(ln, in, lead.count);
+    interest->queue = ln->argc > lead.count + 1 ? codec_line_arg(ln, in, lead.count + 1) : SLICE_EMPTY;
+    interest->weight_text = SLICE_EMPTY;
+    interest->weight = 0;
+}
+
 static enum codec_rc take_sub(struct codec_fabric *p, slice *in, slice text, struct codec_fabric_event *ev)
 {
     struct codec_line *ln = &p->line;
@@ -137,16 +155,14 @@ static enum codec_rc take_sub(struct codec_fabric *p, slice *in, slice text, str
     struct lead lead = lead_of(p, origin);
     if (ln->argc != lead.count + 1 && ln->argc != lead.count + 3)
         return refuse(p, CODEC_FABRIC_SUB_ARGS, text, ev);
-    struct codec_fabric_interest interest = {.line = text, .subject = codec_line_arg(ln, *in, lead.count)};
-    take_lead(p, *in, lead, &interest.origin, &interest.account);
+    take_interest(p, *in, text, lead, ev);
     if (ln->argc == lead.count + 3) {
-        interest.queue = codec_line_arg(ln, *in, lead.count + 1);
-        interest.weight_text = codec_line_arg(ln, *in, lead.count + 2);
-        if (!codec_line_number(interest.weight_text, &interest.weight))
-            interest.weight = 0; /* the server takes any text */
+        struct codec_fabric_interest *interest = &ev->interest;
+        interest->weight_text = codec_line_arg(ln, *in, lead.count + 2);
+        if (!codec_line_number(interest->weight_text, &interest->weight))
+            interest->weight = 0; /* the server takes any text */
     }
     ev->kind = CODEC_FABRIC_SUB;
-    ev->interest = interest;
     codec_line_leave(ln, in);
     return CODEC_EVENT;
 }
@@ -159,12 +175,8 @@ static enum codec_rc take_unsub(struct codec_fabric *p, slice *in, slice text, s
     struct lead lead = lead_of(p, origin);
     if (ln->argc < lead.count + 1 || (ln->argc > lead.count + 2 && p->dialect != CODEC_LEAF))
         return refuse(p, CODEC_FABRIC_UNSUB_ARGS, text, ev);
-    struct codec_fabric_interest interest = {.line = text, .subject = codec_line_arg(ln, *in, lead.count)};
-    take_lead(p, *in, lead, &interest.origin, &interest.account);
-    if (ln->argc > lead.count + 1)
-        interest.queue = codec_line_arg(ln, *in, lead.count + 1);
+    take_interest(p, *in, text, lead, ev);
     ev->kind = CODEC_FABRIC_UNSUB;
-    ev->interest = interest;
     codec_line_leave(ln, in);
     return CODEC_EVENT;
 }
@@ -199,10 +211,13 @@ static slice slice_of(slice in, struct codec_span s)
     return slice_make(in.ptr + s.at, s.end - s.at);
 }
 
-static enum codec_fabric_error read_sizes(struct codec_fabric_msg *m, slice in, bool has_hdr)
+static enum codec_fabric_error read_sizes(struct codec_fabric_msg *m, slice in, bool has_hdr, slice size)
 {
+    m->size_text = size;
+    m->hdr_text = SLICE_EMPTY;
+    m->hdr_size = 0;
     if (has_hdr) {
-        m->hdr_text = slice_of(in, span_before(in, (size_t)(m->size_text.ptr - in.ptr)));
+        m->hdr_text = slice_of(in, span_before(in, (size_t)(size.ptr - in.ptr)));
         if (!codec_line_number(m->hdr_text, &m->hdr_size))
             return CODEC_FABRIC_MSG_HDR_SIZE;
     }
@@ -215,6 +230,9 @@ static enum codec_fabric_error read_sizes(struct codec_fabric_msg *m, slice in, 
 static enum codec_fabric_error read_reply(const struct codec_line *ln, slice in, size_t first, size_t count,
                                           struct codec_fabric_msg *m)
 {
+    m->has_reply = false;
+    m->reply = m->queues = SLICE_EMPTY;
+    m->queue_count = 0;
     if (count == 0)
         return CODEC_FABRIC_NO_ERROR;
     slice reply = codec_line_arg(ln, in, first);
@@ -243,22 +261,22 @@ static enum codec_fabric_error read_reply(const struct codec_line *ln, slice in,
 static enum codec_rc take_msg(struct codec_fabric *p, slice *in, slice text, struct codec_fabric_event *ev)
 {
     struct codec_line *ln = &p->line;
+    struct codec_fabric_msg *msg = &ev->msg;
     bool origin = p->dialect == CODEC_ROUTE && ev->verb == CODEC_VERB_LMSG;
     bool has_hdr = ev->verb == CODEC_VERB_HMSG || origin;
     struct lead lead = lead_of(p, origin);
     size_t sizes = has_hdr ? 2 : 1;
     if (ln->argc < lead.count + 1 + sizes)
         return refuse(p, CODEC_FABRIC_MSG_ARGS, text, ev);
-    struct codec_fabric_msg msg = {
-        .line = text, .subject = codec_line_arg(ln, *in, lead.count), .size_text = last_arg(ln, *in)};
-    enum codec_fabric_error error = read_sizes(&msg, *in, has_hdr);
+    msg->line = text;
+    msg->subject = codec_line_arg(ln, *in, lead.count);
+    enum codec_fabric_error error = read_sizes(msg, *in, has_hdr, last_arg(ln, *in));
     if (error == CODEC_FABRIC_NO_ERROR)
-        error = read_reply(ln, *in, lead.count + 1, ln->argc - lead.count - 1 - sizes, &msg);
+        error = read_reply(ln, *in, lead.count + 1, ln->argc - lead.count - 1 - sizes, msg);
     if (error != CODEC_FABRIC_NO_ERROR)
         return refuse(p, error, text, ev);
-    take_lead(p, *in, lead, &msg.origin, &msg.account);
+    take_lead(p, *in, lead, &msg->origin, &msg->account);
     ev->kind = CODEC_FABRIC_MSG;
-    ev->msg = msg;
     codec_line_leave(ln, in);
     return with_payload(p, in, ev);
 }
