@@ -160,7 +160,8 @@ bool carried_raft(struct rules *rules, const struct origin *origin, const struct
         ok = printer_event(rules->printer, &o, &inner);
     }
     if (ok && rc == CODEC_ERROR) {
-        printer_problem(&o, inner.raft.error.offset, codec_raft_error_text(inner.raft.error.kind));
+        printer_problem(rules->printer, &o, inner.raft.error.offset,
+                        codec_raft_error_text(inner.raft.error.kind));
         rules->malformed++;
     }
     return ok;

@@ -44,7 +44,7 @@ static void skip(struct stream *st)
 static void give_up(struct conversation *c, enum codec_direction d, uint64_t offset, const char *why)
 {
     c->origin.direction = d;
-    printer_problem(&c->origin, offset, why);
+    printer_problem(c->rules->printer, &c->origin, offset, why);
     c->rules->malformed++;
     skip(&c->streams[d]);
 }
@@ -133,7 +133,7 @@ static bool open_frame(struct conversation *c, const struct codec_event *e)
         return false;
     bool ok = frames_take(c->frames, &o, &e->ws, &problem);
     if (problem != NULL)
-        printer_problem(&c->origin, e->offset, problem);
+        printer_problem(c->rules->printer, &c->origin, e->offset, problem);
     return ok;
 }
 

@@ -184,7 +184,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "midge-capture: cannot listen: %s\n", problem);
         return 1;
     }
-    printer_init(&printer, stdout, o.format, isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL);
+    printer_init(&printer, "midge-capture", stdout, o.format,
+                 isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL);
     bool ok = begin(&recorder, &o, &printer);
     if (ok) {
         fprintf(stderr, "midge-capture: listening on port %u\n", port);

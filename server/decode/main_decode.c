@@ -150,8 +150,8 @@ static bool decode(struct source *source, struct printer *printer, const struct 
         ok = sessions != NULL && sessions_feed(sessions, &chunk);
         progress_at(&progress, source_read_bytes(source));
     }
+    progress_end(&progress, ok && rc == SOURCE_END);
     ok = ok && (sessions == NULL || sessions_finish(sessions)) && fflush(printer->out) == 0;
-    progress_end(&progress);
     if (!ok)
         fprintf(stderr, "midge-decode: cannot write: %s\n", strerror(errno));
     else if (rc == SOURCE_FAILED)
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "midge-decode: %s: %s\n", o.path, problem);
         return EXIT_TROUBLE;
     }
-    printer_init(&printer, stdout, o.format, use_color(&o));
+    printer_init(&printer, "midge-decode", stdout, o.format, use_color(&o));
     bool ok = decode(source, &printer, &o, &malformed);
     printer_free(&printer);
     source_close(source);

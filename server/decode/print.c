@@ -31,9 +31,10 @@ static bool grow(struct codec_out *out, size_t need)
     return true;
 }
 
-void printer_init(struct printer *p, FILE *out, enum format format, bool color)
+void printer_init(struct printer *p, const char *program, FILE *out, enum format format, bool color)
 {
-    *p = (struct printer){.out = out, .format = format, .color = color};
+    *p = (struct printer){
+        .out = out, .problems = stderr, .program = program, .format = format, .color = color};
     p->buffer.grow = grow;
 }
 
@@ -177,13 +178,15 @@ bool printer_event(struct printer *p, const struct origin *o, const struct codec
     return ok && codec_out_ok(&p->buffer) && fwrite(p->buffer.ptr, 1, p->buffer.len, p->out) == p->buffer.len;
 }
 
-void printer_problem(const struct origin *o, uint64_t offset, const char *what)
+void printer_problem(const struct printer *p, const struct origin *o, uint64_t offset, const char *what)
 {
-    fprintf(stderr, "midge-decode: ");
+    if (p->problems == NULL)
+        return;
+    fprintf(p->problems, "%s: ", p->program);
     if (!o->single)
-        fprintf(stderr, "connection %llu, from %s, ", (unsigned long long)o->connection,
+        fprintf(p->problems, "connection %llu, from %s, ", (unsigned long long)o->connection,
                 o->direction == CODEC_FROM_DIALER ? "dialer" : "acceptor");
     if (o->in != NULL)
-        fprintf(stderr, "in %s, ", o->in);
-    fprintf(stderr, "offset %llu: %s\n", (unsigned long long)offset, what);
+        fprintf(p->problems, "in %s, ", o->in);
+    fprintf(p->problems, "offset %llu: %s\n", (unsigned long long)offset, what);
 }

@@ -24,6 +24,8 @@ struct origin {
 
 struct printer {
     FILE *out;
+    FILE *problems;      /* standard error; NULL: they are only counted */
+    const char *program; /* whose name stands before them */
     enum format format;
     bool color;
     struct codec_out buffer; /* grows */
@@ -35,13 +37,13 @@ struct printer {
 /* "text", "json", "msgpack". */
 bool format_read(const char *name, enum format *format);
 
-void printer_init(struct printer *p, FILE *out, enum format format, bool color);
+void printer_init(struct printer *p, const char *program, FILE *out, enum format format, bool color);
 void printer_free(struct printer *p);
 
 /* false: out of memory, or the output cannot be written. */
 bool printer_event(struct printer *p, const struct origin *origin, const struct codec_event *event);
 
-/* A problem with a stream, on standard error. */
-void printer_problem(const struct origin *origin, uint64_t offset, const char *what);
+/* A problem with a stream. */
+void printer_problem(const struct printer *p, const struct origin *origin, uint64_t offset, const char *what);
 
 #endif

@@ -19,23 +19,32 @@ void progress_init(struct progress *p, bool wanted, uint64_t total)
     p->on = wanted && total > WORTH_IT && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
 }
 
-void progress_at(struct progress *p, uint64_t done)
+static void draw(const struct progress *p, uint64_t done)
 {
     static const char full[] = "########################################";
     enum { WIDTH = sizeof(full) - 1 };
-    uint64_t t = p->on ? now() : 0;
-    if (!p->on || t - p->shown < EVERY)
-        return;
-    p->shown = t;
     done = done < p->total ? done : p->total;
-    double seconds = (double)(t - p->begun) / 1e9;
+    double seconds = (double)(now() - p->begun) / 1e9;
     fprintf(stderr, "\r[%-*.*s] %3u%% %7.1f MB/s", WIDTH, (int)(done * WIDTH / p->total), full,
             (unsigned)(done * 100 / p->total), seconds > 0 ? (double)done / 1e6 / seconds : 0);
     fflush(stderr);
 }
 
-void progress_end(struct progress *p)
+void progress_at(struct progress *p, uint64_t done)
 {
-    if (p->on && p->shown > 0)
+    uint64_t t = p->on ? now() : 0;
+    if (!p->on || t - p->shown < EVERY)
+        return;
+    p->shown = t;
+    draw(p, done);
+}
+
+void progress_end(struct progress *p, bool complete)
+{
+    if (p->on && complete) {
+        draw(p, p->total);
+        fputc('\n', stderr);
+    } else if (p->on) {
         fputs("\r\033[K", stderr);
+    }
 }

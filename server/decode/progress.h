@@ -14,6 +14,7 @@ struct progress {
 
 void progress_init(struct progress *p, bool wanted, uint64_t total);
 void progress_at(struct progress *p, uint64_t done);
-void progress_end(struct progress *p);
+/* All was read: the bar stays, full. Else it is wiped away. */
+void progress_end(struct progress *p, bool complete);
 
 #endif

@@ -65,7 +65,7 @@ static enum store_rc appends(struct run *r, const char *what, uint64_t count, ui
             rc = store_commit(r->store);
         progress_at(&p, i * r->tool->size);
     }
-    progress_end(&p);
+    progress_end(&p, rc == STORE_OK);
     if (rc == STORE_OK)
         rc = store_commit(r->store);
     report(r, what, count, seconds() - t);

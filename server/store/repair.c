@@ -318,7 +318,7 @@ int tool_repair(struct tool *t)
     tool_progress(t, &r.progress, tree_bytes(&tree), true);
     for (size_t i = 0; i < tree.count; i++)
         repair_stream(&r, &tree.streams[i]);
-    progress_end(&r.progress);
+    progress_end(&r.progress, true);
     storage_port_free(r.host.port);
     if (storage_close(r.storage) < 0)
         t->write_failed = true;

@@ -241,7 +241,7 @@ static void dump_messages(struct tool *t, struct opened *o)
         }
         progress_at(&progress, done);
     }
-    progress_end(&progress);
+    progress_end(&progress, true);
 }
 
 /* What damage took, once it is known. */

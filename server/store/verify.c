@@ -64,12 +64,12 @@ int tool_verify(struct tool *t)
         bytes += c.bytes;
         damages += c.damages;
         damaged += c.damages > 0;
-        progress_end(&progress);
+        progress_end(&progress, false); /* what is printed stands in its place */
         print_check(t, &c);
         progress_at(&progress, bytes);
         check_free(&c);
     }
-    progress_end(&progress);
+    progress_end(&progress, true);
     t->damage = damages > 0;
     if (t->format == TOOL_TEXT) {
         char a[32], b[32];

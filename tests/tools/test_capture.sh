@@ -80,6 +80,17 @@ check 'needs to know where to' test "$("$build/midge-capture" 2>&1 | head -1 | c
 refuses() { ! "$build/midge-capture" -t nowhere "$work/x.cap" 2>/dev/null; }
 check 'an address without a port' refuses
 
+# ---- a client that talks nonsense ----
+
+start_capture nonsense "$midge" -p nats
+open_client 5 "$port"
+say 5 'NONSENSE\r\n'
+wait_for 'offset 0: unknown protocol operation' "$work/nonsense.err" >/dev/null
+check 'what is malformed is told under its own name' \
+    grep -q '^midge-capture: connection 1, from dialer, offset 0: unknown' "$work/nonsense.err"
+exec 5>&-
+end_capture
+
 # ---- real clients ----
 
 # The JavaScript client; through the Go server where there is one.
@@ -146,7 +157,10 @@ check 'nor in a pipe' test "$(decode "$work/ping")" = 'PING offset=0'
 yes $'PUB some.subject 5\r\nhello\r' | head -c 5000000 >"$work/big"
 on_terminal "$build/midge-decode $work/big >$work/out" >"$work/screen" || true
 check 'a large input has a bar' grep -q '\[#* *\] *[0-9]*% *[0-9.]* MB/s' "$work/screen"
-check 'which is wiped away' grep -q $'\r\033\[K' "$work/screen"
+check 'which ends full' grep -q $'\r\[########################################\] 100% *[0-9.]* MB/s\r*$' "$work/screen"
+{ cat tests/golden/wire/client.cap && head -c 2000000 /dev/zero; } >"$work/broken"
+on_terminal "$build/midge-decode $work/broken >$work/out" >"$work/screen" || true
+check 'or is wiped away when the input is broken' grep -q $'\r\033\[K.*broken: offset ' "$work/screen"
 on_terminal "$build/midge-decode --no-progress $work/big >$work/out" >"$work/screen" || true
 no_bar() { ! grep -q 'MB/s' "$work/screen"; }
 check 'no bar when it is not wanted' no_bar

@@ -11,8 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const captures[] = {"client", "mqtt", "route",    "route-leaf", "gateway",    "leaf",
-                                       "http",   "ws",   "route-s2", "leaf-s2",    "ws-deflate", "ws-mqtt"};
+static const char *const captures[] = {"client",     "mqtt",    "route",      "route-leaf",     "gateway",
+                                       "leaf",       "http",    "ws",         "route-s2",       "leaf-s2",
+                                       "ws-deflate", "ws-mqtt", "ws-leaf-s2", "ws-leaf-deflate"};
 #define CAPTURES (sizeof(captures) / sizeof(captures[0]))
 
 struct file {
@@ -45,7 +46,8 @@ struct shown {
 
 static void show_begin(struct shown *s, enum format format, enum codec_protocol protocol, bool one)
 {
-    printer_init(&s->printer, open_memstream(&s->text, &s->len), format, false);
+    printer_init(&s->printer, "test", open_memstream(&s->text, &s->len), format, false);
+    s->printer.problems = NULL;
     s->sessions = sessions_new(&s->printer, protocol, one, -1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->sessions);
 }
@@ -386,7 +388,7 @@ static void test_streams(void)
 static size_t show_half(struct file f, enum codec_protocol protocol, enum codec_direction from,
                         struct shown *s)
 {
-    printer_init(&s->printer, open_memstream(&s->text, &s->len), FORMAT_TEXT, false);
+    printer_init(&s->printer, "test", open_memstream(&s->text, &s->len), FORMAT_TEXT, false);
     s->sessions = sessions_new(&s->printer, protocol, true, (int)from);
     feed(s, (struct chunk){.connection = 1, .bytes = slice_make(f.bytes, f.len)}, 7);
     return show_end(s);

@@ -12,7 +12,7 @@ mkdir -p "$work/c" "$work/cmake"
 check 'install' tools/install.sh BUILD="$build" PREFIX=/usr DESTDIR="$work" >"$work/install.log"
 for file in bin/midge bin/midge-decode bin/midge-capture bin/midge-store lib/libmidge-codec.a lib/libmidge-codec.so \
     lib/pkgconfig/midge-codec.pc lib/cmake/midge-codec/midge-codec-config.cmake share/doc/midge/codecs.md \
-    share/doc/midge/examples/publish.c share/man/man1/midge-decode.1; do
+    share/doc/midge/examples/publish.c share/man/man1/midge-decode.1 share/man/man1/midge-store.1; do
     check "installed: $file" test -e "$prefix/$file"
 done
 check 'the name nats-server is left to the Go server' test ! -e "$prefix/bin/nats-server"
