@@ -318,6 +318,26 @@ def leaf_s2(stage):
     traffic(PORT, PORT + 3)
 
 
+def ws_leaf(stage, name, hub, leaf):
+    """A hub and a leaf node that reaches it by WebSocket."""
+    stage.server("server_name: H\nlisten: 127.0.0.1:%d\nleafnodes { listen: 127.0.0.1:%d, compression: s2_best }\n"
+                 "websocket { listen: 127.0.0.1:%d, no_tls: true %s }\n" % (PORT, PORT + 4, PORT + 1, hub))
+    stage.capture(name, PORT + 2, PORT + 1)
+    stage.server("server_name: L\nlisten: 127.0.0.1:%d\nleafnodes { remotes: [ { url: ws://127.0.0.1:%d %s } ] }\n"
+                 % (PORT + 3, PORT + 2, leaf))
+    time.sleep(2)
+    traffic(PORT, PORT + 3)
+
+
+def ws_leaf_s2(stage):
+    """S2 is outside: what is packed are the frames."""
+    ws_leaf(stage, "ws-leaf-s2", "", ", compression: s2_better")
+
+
+def ws_leaf_deflate(stage):
+    ws_leaf(stage, "ws-leaf-deflate", ", compression: true", ", ws_compression: true, ws_no_masking: true")
+
+
 WS_DEFLATE = r"""
 const { WebSocket } = require('ws');
 const ws = new WebSocket('ws://127.0.0.1:%d/', { perMessageDeflate: { threshold: 0 } });
@@ -391,7 +411,8 @@ def pcap(stage):
 
 ALL = {"client": client, "mqtt": mqtt, "route": route, "route-leaf": route_leaf, "gateway": gateway, "leaf": leaf,
        "http": http, "ws": ws, "pcap": pcap, "route-s2": route_s2, "leaf-s2": leaf_s2, "ws-deflate": ws_deflate,
-       "ws-mqtt": ws_mqtt}
+       "ws-mqtt": ws_mqtt, "ws-leaf-s2": ws_leaf_s2,
+       "ws-leaf-deflate": ws_leaf_deflate}
 
 for name in sys.argv[1:] or ALL:
     print(name)
