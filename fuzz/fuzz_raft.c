@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     enum codec_raft_kind kind = (enum codec_raft_kind)(data[0] % (CODEC_RAFT_APPEND_END + 1));
     slice body = slice_make(data + 2, size - 2);
-    struct transcript whole = {.offsets = true}, cut = {.offsets = true};
+    struct transcript whole = {.offsets = true, .data = true}, cut = {.offsets = true};
     run(kind, body, 255, &whole);
     run(kind, body, data[1], &cut);
     check_same(&whole, &cut);

@@ -35,13 +35,33 @@ def value(b, at):
     return b[at + 1 + n:at + 1 + n + size], at + 1 + n + size
 
 
-def streams(path):
-    b, at, out = open(path, "rb").read(), 0, {}
+def records(path):
+    """(connection, direction, bytes) of each record of a capture."""
+    b, at = open(path, "rb").read(), 0
     while at < len(b):
         v, at = value(b, at)
         if v is not None:
-            key = (v[1], v[2])
-            out[key] = out.get(key, b"") + v[3]
+            yield v[1], v[2], v[3]
+
+
+def streams(path):
+    out = {}
+    for connection, direction, data in records(path):
+        key = (connection, direction)
+        out[key] = out.get(key, b"") + data
+    return out
+
+
+def conversations(path, limit):
+    """The first bytes of a capture as fuzz_decode.c reads them."""
+    out = b""
+    for connection, direction, data in records(path):
+        for at in range(0, max(1, len(data)), 255):
+            piece = data[at:at + 255]
+            end = 8 if not data else 0
+            out += bytes([connection & 3 | direction << 2 | end, len(piece)]) + piece
+            if len(out) > limit:
+                return out
     return out
 
 
@@ -84,6 +104,12 @@ def main():
                  b"$JS.ACK.S.C.1.2.3.4.5", b"$JS.ACK.d.h.S.C.1.2.3.4.5@foo",
                  b'{"batch":10,"expires":5,"no_wait":true,"group":"g","id":"i"}', b'{"Batch":1,"x":[1]}'):
         save("ack", text)
+    for capture, protocol in [("client", 1), ("mqtt", 5), ("route", 2), ("route-leaf", 2), ("gateway", 3), ("leaf", 4),
+                              ("http", 6), ("ws", 6), ("route-s2", 2 | 128), ("leaf-s2", 4), ("ws-deflate", 6),
+                              ("ws-mqtt", 6), ("ws-leaf-s2", 6), ("ws-leaf-deflate", 6)]:
+        seed = conversations("tests/golden/wire/%s.cap" % capture, 1800)
+        save("decode", b"\0" + seed)
+        save("decode", bytes([protocol]) + seed)
     raft()
     with open("tests/golden/wire/client.cap", "rb") as f:
         save("capture", f.read()[:1200])

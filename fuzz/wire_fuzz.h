@@ -45,6 +45,7 @@ static inline void bytes_add(struct bytes *b, slice s)
 /* What is compared: the events as JSON, without offsets when they may differ; pieces of a payload joined. */
 struct transcript {
     bool offsets;
+    bool data; /* each event is made data and back: once an input is enough, as it is most of the work */
     struct bytes text;
     struct bytes encoded;
     size_t events;
@@ -149,7 +150,8 @@ static inline void note(struct transcript *t, const struct codec_event *event, b
     size_t n;
     t->events++;
     fuzz_check(codec_event_to_value(&e, &arena, &v));
-    check_data(&e, &v);
+    if (t->data)
+        check_data(&e, &v);
     if (e.protocol == CODEC_HTTP) {
         if (e.http.kind == CODEC_HTTP_END)
             *chunked = e.http.end.chunked;
@@ -219,8 +221,8 @@ static inline void check_same(const struct transcript *a, const struct transcrip
 
 static inline void wire_fuzz(struct codec_wire wire, slice stream, uint8_t cuts)
 {
-    struct transcript whole = {.offsets = true}, cut = {.offsets = true}, first = {.offsets = false},
-                      again = {.offsets = false};
+    struct transcript whole = {.offsets = true}, cut = {.offsets = true}, first = {.data = true},
+                      again = {.data = false};
     wire.whole = FUZZ_MAX; /* so that a message is one event however it comes */
     transcribe(&whole, wire, stream, 0);
     transcribe(&cut, wire, stream, cuts + 1u);

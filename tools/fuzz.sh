@@ -13,6 +13,10 @@ case $name in '' | *[!0-9]*) ;; *) seconds=$name && name="" ;; esac
 [ -f build/fuzz/build.ninja ] ||
     cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=Debug -DMIDGE_SANITIZE=address -DMIDGE_FUZZ=ON \
         -DCMAKE_C_COMPILER=clang-14 >&2
+# A harness frees what it makes, so a short quarantine and short stacks are enough, and fresh pages cost much.
+# A unit may wait long on a busy machine: it gets a minute. Long inputs say little that short ones do not.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-quarantine_size_mb=8:malloc_context_size=4:max_malloc_fill_size=0}
+run_options=(-timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_funcs=0 -print_final_stats=1)
 failed=0 ran=0
 for src in fuzz/fuzz_${name:-*}.c; do
     [ -f "$src" ] || { echo "no such fuzzer: $name" >&2 && exit 1; }
@@ -30,7 +34,7 @@ for src in fuzz/fuzz_${name:-*}.c; do
     dict=()
     [ ! -f "fuzz/dict/$short.dict" ] || dict=("-dict=fuzz/dict/$short.dict")
     echo "==> $target for $seconds s" >&2
-    "build/fuzz/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "${dict[@]}" \
+    "build/fuzz/fuzz/$target" -max_total_time="$seconds" "${run_options[@]}" "${dict[@]}" \
         -artifact_prefix="build/fuzz/$short-" "build/fuzz/corpus/$short" "fuzz/corpus/$short" || failed=$((failed + 1))
 done
 echo "$((ran - failed)) passed, $failed failed"
