@@ -4,7 +4,8 @@
  * that brought it, the operation that removed it, and which operations have been acknowledged as durable.
  * From that it judges a recovered store, message by message:
  *
- *  - what an acknowledged operation brought and none removed is there, byte for byte;
+ *  - what an acknowledged operation brought and none removed is there, byte for byte (but where removals by a
+ *    subject's limit have come back, the stream's own limits may have taken its oldest messages instead);
  *  - what an acknowledged operation removed is gone (but removals by limits may come back: nothing records
  *    them, as in the Go server);
  *  - what was in flight is there as a whole or not at all, and nothing without everything before it;

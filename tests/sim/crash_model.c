@@ -17,6 +17,7 @@
 #define SPAN_MAX    1500
 #define CONSUMER    "C"
 #define REPORT_MAX  400
+#define MAY_MAX     8
 
 struct model;
 
@@ -32,7 +33,9 @@ struct stream {
     uint64_t meta, meta_tried; /* number of the document that must be there, and of one that may be */
     bool destroying;           /* being removed: it may be gone */
     struct consumer_store *c;
-    struct byte_buf saved, tried; /* states that o.dat may hold; `tried` only when it has a length */
+    struct byte_buf
+        may[MAY_MAX]; /* states that o.dat may hold: the last acknowledged, and what was tried since */
+    size_t may_count;
     uint64_t dseq, sseq;
 };
 
@@ -46,8 +49,9 @@ struct model {
     struct store_host host;
     struct stream stream[STREAMS_MAX];
     size_t streams;
-    bool faulty; /* rules are at work */
-    bool cut;    /* the power has gone, as opposed to the process only */
+    bool faulty;      /* rules are at work */
+    bool cut;         /* the power has gone, as opposed to the process only */
+    uint64_t kill_in; /* calls until the process is killed; 0: never */
     int64_t now;
     uint64_t id, step;
     char *report;
@@ -94,7 +98,8 @@ static uint64_t make_seq(struct stream *t)
             fprintf((m)->o->trace, __VA_ARGS__); \
     } while (0)
 
-static void trace_call(void *ctx, enum sim_disk_op op, const char *path, uint64_t bytes)
+/* Before every call of the disk. */
+static void on_call(void *ctx, enum sim_disk_op op, const char *path, uint64_t bytes)
 {
     static const char *const names[] = {"open", "close",   "read",   "write",  "truncate", "reserve",
                                         "sync", "stat",    "rename", "unlink", "mkdir",    "rmdir",
@@ -102,6 +107,8 @@ static void trace_call(void *ctx, enum sim_disk_op op, const char *path, uint64_
     struct model *m = ctx;
     if ((SIM_CHANGING_OPS & SIM_OP(op)) != 0)
         TRACE(m, "      %s %s %llu\n", names[op], path, (unsigned long long)bytes);
+    if (m->kill_in > 0 && --m->kill_in == 0)
+        sim_disk_kill(m->disk);
 }
 
 static void on_log(void *ctx, int level, const char *line)
@@ -187,6 +194,24 @@ static void encode_consumer(const struct stream *t, struct byte_buf *out)
     consumer_state_encode(consumer_store_state(t->c), SIM_EPOCH_NS, out);
 }
 
+/* The consumer's state is going to be written. false: too many are in doubt already. */
+static bool consumer_tries(struct stream *t)
+{
+    if (t->may_count == MAY_MAX)
+        return false;
+    encode_consumer(t, &t->may[t->may_count++]);
+    return true;
+}
+
+static bool may_be(const struct stream *t, const struct byte_buf *state)
+{
+    for (size_t i = 0; i < t->may_count; i++) {
+        if (slice_eq(buf_view(state), buf_view(&t->may[i])))
+            return true;
+    }
+    return t->may_count == 0;
+}
+
 static enum store_rc open_consumer(struct stream *t)
 {
     struct consumer_store_options o = {.host = &t->m->host,
@@ -203,12 +228,10 @@ static enum store_rc open_consumer(struct stream *t)
     if (rc != STORE_OK)
         return rc;
     encode_consumer(t, &got);
-    bool first = slice_eq(buf_view(&got), buf_view(&t->saved));
-    bool second = t->tried.len > 0 && slice_eq(buf_view(&got), buf_view(&t->tried));
-    if (!first && !second && t->saved.len > 0)
+    if (!may_be(t, &got))
         crash_fail(&t->book, "the consumer's state is neither the old nor the new one");
-    t->saved.len = t->tried.len = 0;
-    buf_slice(&t->saved, buf_view(&got));
+    if (t->may_count == 0)
+        consumer_tries(t);
     buf_free(&got);
     const struct consumer_state *st = consumer_store_state(t->c);
     t->dseq = st->delivered.consumer;
@@ -275,7 +298,7 @@ static void begin_anew(struct stream *t)
 {
     crash_book_wipe(&t->book);
     t->meta = t->meta_tried = 1;
-    t->saved.len = t->tried.len = 0;
+    t->may_count = 0;
     t->destroying = false;
 }
 
@@ -345,6 +368,8 @@ static void judge(struct stream *t, bool power)
 {
     bool weak = power && t->o.sync != STORE_SYNC_ALWAYS;
     struct crash_book *b = &t->book;
+    uint64_t kill_in = t->m->kill_in;
+    t->m->kill_in = 0; /* not while it is looked at */
     /* A group of records is one write, of which any part may have reached the disk. */
     crash_book_judge(b, t->s, weak ? b->synced : b->acked, !weak && !t->hole, weak);
     if (power || t->o.sync == STORE_SYNC_ALWAYS)
@@ -352,7 +377,17 @@ static void judge(struct stream *t, bool power)
     check_meta(t);
     check_reported(t);
     t->failed = t->destroying = t->hole = false;
+    t->m->kill_in = kill_in;
     t->m->counts->judged++;
+}
+
+/* The store is what the book says; looking does not get it killed. */
+static void look(struct stream *t)
+{
+    uint64_t kill_in = t->m->kill_in;
+    t->m->kill_in = 0;
+    crash_book_same(&t->book, t->s);
+    t->m->kill_in = kill_in;
 }
 
 /* After a power cut or a kill: up again, possibly through further cuts and failures. */
@@ -360,6 +395,7 @@ static void recover(struct model *m)
 {
     bool power = m->cut;
     unsigned tries = 0;
+    m->kill_in = 0;
     down(m);
     heal(m);
     for (;;) {
@@ -416,8 +452,13 @@ static void recover_again(struct model *m)
     TRACE(m, "  up again\n");
     if (!up(m))
         crash_fail(&m->stream[0].book, "the second recovery fails");
-    for (size_t i = 0; i < m->streams && m->report[0] == 0; i++)
-        crash_book_same(&m->stream[i].book, m->stream[i].s);
+    for (size_t i = 0; i < m->streams && m->report[0] == 0; i++) {
+        struct stream *t = &m->stream[i];
+        if (t->book.n.limits.max_per_subject > 0) /* what that has removed may come back each time */
+            judge(t, false);
+        else
+            look(t);
+    }
 }
 
 static void after_loss(struct model *m)
@@ -505,6 +546,8 @@ static void do_append(struct stream *t)
     if (rc == STORE_OK)
         crash_book_born(&t->book, &n);
     crash_book_end(&t->book, true);
+    TRACE(m, "    %s: append %llu on %s, %zu bytes, ttl %lld\n", t->name, (unsigned long long)want, n.subject,
+          n.data_len, (long long)n.ttl_s);
     enum store_rc real = store_append(t->s, &a, m->now, &got);
     answer(t, "append", real, rc);
     if (real == STORE_OK && !t->failed && got != want)
@@ -661,8 +704,8 @@ static void consumer_answer(struct stream *t, const char *what, enum store_rc rc
     struct model *m = t->m;
     TRACE(m, "    %s: consumer %s: %s\n", t->name, what, store_rc_text(rc));
     if (rc == STORE_OK) {
-        t->saved.len = t->tried.len = 0;
-        encode_consumer(t, &t->saved);
+        t->may_count = 0;
+        consumer_tries(t);
     } else if (!(is_disk_trouble(rc) && (m->faulty || sim_disk_is_off(m->disk)))) {
         wrong(t, what, rc);
     }
@@ -671,8 +714,8 @@ static void consumer_answer(struct stream *t, const char *what, enum store_rc rc
 static void do_consumer(struct stream *t)
 {
     struct model *m = t->m;
-    if (t->tried.len > 0 && !sim_disk_is_off(m->disk) && one_in(m, 2))
-        return; /* one state in flight at a time keeps what may be there to two */
+    if (t->may_count == MAY_MAX)
+        return;
     for (uint64_t n = below(m, 4); n > 0; n--) {
         struct consumer_delivery d = {.dseq = t->dseq + 1, .sseq = t->sseq + 1, .count = 1};
         d.ts = m->now / SECOND * SECOND;
@@ -686,24 +729,20 @@ static void do_consumer(struct stream *t)
         (void)consumer_store_acked(t->c, at, at + t->sseq - t->dseq);
     }
     bool reset = one_in(m, 10);
-    if (t->tried.len > 0) { /* an attempt failed before: it may be that one, which is on disk */
-        t->saved.len = 0;
-        buf_slice(&t->saved, buf_view(&t->tried));
-    }
     if (reset) {
         t->sseq = make_seq(t);
         t->dseq = 0;
     }
-    t->tried.len = 0;
     if (!reset)
-        encode_consumer(t, &t->tried);
-    int64_t due = STORE_TIME_NONE;
+        consumer_tries(t);
+    int64_t due;
+    uint64_t calls = sim_disk_counts(m->disk)->changing;
     enum store_rc rc =
         reset ? consumer_store_reset(t->c, t->sseq, m->now) : consumer_store_flush(t->c, m->now, &due);
     if (reset)
-        encode_consumer(t, &t->tried);
-    if (rc == STORE_OK && due != STORE_TIME_NONE)
-        t->tried.len = 0; /* too soon: nothing was written */
+        consumer_tries(t);
+    if (rc == STORE_OK && sim_disk_counts(m->disk)->changing == calls)
+        t->may_count--; /* too soon, or nothing to write */
     else
         consumer_answer(t, reset ? "reset" : "flush", rc);
 }
@@ -713,11 +752,10 @@ static void do_consumer(struct stream *t)
 static void do_reopen(struct stream *t)
 {
     struct model *m = t->m;
-    if (m->faulty)
+    if (m->faulty || !consumer_tries(t))
         return;   /* a store that does not close well is a matter of recover() */
     do_expire(t); /* opening removes what has expired */
     uint64_t op = t->book.op;
-    encode_consumer(t, &t->tried);
     bool well = consumer_store_close(t->c, m->now) == STORE_OK;
     t->c = NULL;
     enum store_rc rc = store_close(t->s, m->now);
@@ -729,20 +767,19 @@ static void do_reopen(struct stream *t)
     if (rc != STORE_OK || !well)
         wrong(t, "close", rc);
     t->book.synced = t->book.acked = op;
-    t->saved.len = 0; /* whatever it says now was written in full */
     rc = open_stream(t);
     if (sim_disk_is_off(m->disk))
         return;
     if (rc != STORE_OK)
         wrong(t, "open after close", rc);
     else
-        crash_book_same(&t->book, t->s);
+        look(t);
 }
 
 static void do_destroy(struct stream *t)
 {
     struct model *m = t->m;
-    if (m->faulty)
+    if (m->faulty || !consumer_tries(t))
         return;
     t->destroying = true;
     consumer_store_close(t->c, m->now);
@@ -767,10 +804,13 @@ static void do_off(struct stream *t)
 
 static void do_arm(struct stream *t)
 {
-    uint64_t n = 1 + below(t->m, one_in(t->m, 3) ? 60 : 12);
-    TRACE(t->m, "  power goes in %llu calls\n", (unsigned long long)n);
-    t->m->cut = true;
-    sim_disk_cut_at(t->m->disk, n);
+    struct model *m = t->m;
+    uint64_t n = 1 + below(m, one_in(m, 3) ? 60 : 12);
+    bool kill = one_in(m, 3);
+    TRACE(m, "  %s in %llu calls\n", kill ? "killed" : "power goes", (unsigned long long)n);
+    m->cut = !kill;
+    m->kill_in = kill ? n : 0;
+    sim_disk_cut_at(m->disk, kill ? 0 : n);
 }
 
 static void do_break(struct stream *t)
@@ -848,6 +888,13 @@ static void make_stream(struct model *m, size_t i)
         t->o.keys = (struct store_keys){.key = SLICE_LIT("secret"),
                                         .cipher = one_in(m, 2) ? STORE_CIPHER_AES : STORE_CIPHER_CHACHA,
                                         .info = SLICE_LIT("ACC")};
+    TRACE(m,
+          "%s: max msgs %lld bytes %lld age %lld per subject %lld, discard %d, ttl %d, block %llu, compress "
+          "%d, "
+          "sync %d, keys %d\n",
+          t->name, (long long)l.max_msgs, (long long)l.max_bytes, (long long)l.max_age_ns,
+          (long long)l.max_per_subject, (int)l.discard, l.allow_ttl, (unsigned long long)t->o.block_size,
+          t->o.compress, (int)t->o.sync, t->o.keys.key.len > 0);
 }
 
 static void step(struct model *m)
@@ -880,7 +927,7 @@ static void step(struct model *m)
         }
     }
     if (!m->faulty && m->report[0] == 0 && t->s != NULL && one_in(m, 20))
-        crash_book_same(&t->book, t->s);
+        look(t);
 }
 
 bool crash_model_run(const struct crash_model_options *o, struct crash_model_counts *counts, char *report,
@@ -891,8 +938,7 @@ bool crash_model_run(const struct crash_model_options *o, struct crash_model_cou
         .o = o, .counts = counts, .sched = sched_new(o->seed), .now = SIM_EPOCH_NS, .report = what};
     m.disk = sim_disk_new(m.sched);
     sim_disk_mkdirs(m.disk, "/js");
-    if (o->trace != NULL)
-        sim_disk_on_call(m.disk, trace_call, &m);
+    sim_disk_on_call(m.disk, on_call, &m);
     m.so = (struct storage_options){.disk = sim_disk_base(m.disk),
                                     .dir = "/js",
                                     .journal_above = 1 + (unsigned)below(&m, 2),
@@ -908,14 +954,15 @@ bool crash_model_run(const struct crash_model_options *o, struct crash_model_cou
     for (m.step = 1; m.step <= o->ops && what[0] == 0; m.step++)
         step(&m);
     TRACE(&m, "finish: %s\n", what);
+    m.kill_in = 0;
     sim_disk_cut_at(m.disk, 0);
     heal(&m);
     down(&m);
     for (size_t i = 0; i < m.streams; i++) {
         struct stream *t = &m.stream[i];
         crash_book_free(&t->book);
-        buf_free(&t->saved);
-        buf_free(&t->tried);
+        for (size_t k = 0; k < MAY_MAX; k++)
+            buf_free(&t->may[k]);
     }
     if (what[0] != 0)
         snprintf(report, cap, "step %llu: %s", (unsigned long long)m.step - 1, what);

@@ -1,8 +1,8 @@
-/* File stores under power cuts and kills: what was acknowledged is there, what was removed is
- * gone, nothing is half there, and recovery finds the same again (sim/crash_model.h).
+/* File stores under power cuts and kills at any call of the disk: what was acknowledged is there, what was
+ * removed is gone, nothing is half there, and recovery finds the same again (sim/crash_model.h).
  *
  * By default a share of the seeds; SEEDS=1..20000 (and CRASH_OPS) runs more, TRACE=1 tells one seed's story.
- * covers: ST-240 ST-241 ST-160 ST-196 ST-198 ST-212 */
+ * covers: ST-239 ST-240 ST-241 ST-160 ST-196 ST-198 ST-212 */
 #include "unit.h"
 #include "sim/crash_model.h"
 

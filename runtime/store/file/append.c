@@ -69,7 +69,8 @@ enum store_rc fs_new_block(struct file_store *fs)
     struct block *b = index == 0 ? NULL : block_new(fs, index);
     if (b == NULL)
         return STORE_NO_MEMORY;
-    b->first = b->base = fs->last + 1;
+    b->first = fs->last + 1;
+    b->base = UINT64_MAX;
     b->last = fs->last;
     b->last_ts = fs->last_ts;
     b->tombs_known = b->new_name = true;

@@ -88,7 +88,7 @@ static void on_done(struct storage_job *job, int rc)
     struct file_store *fs = c->block->fs;
     struct block *b = c->block;
     uint64_t end = c->end, mark = c->mark, last_seq = c->last_seq;
-    bool synced = job->sync, journaled = job->journaled;
+    bool wrote = job->write_count > 0, synced = job->sync, journaled = job->journaled;
     uint32_t named = job->new_names != NULL ? c->named : 0; /* younger names are not safe yet */
     release_job(fs);
     if (rc < 0) {
@@ -97,7 +97,8 @@ static void on_done(struct storage_job *job, int rc)
     }
     fs->backlog -= end - b->durable;
     b->durable = end;
-    b->needs_sync = journaled || (!synced && (b->needs_sync || end > 0));
+    if (wrote) /* else its file took no part in the sync */
+        b->needs_sync = journaled || (!synced && (b->needs_sync || end > 0));
     fs->journaled |= journaled;
     for (size_t i = 0; i < fs->block_count && fs->blocks[i]->index <= named; i++)
         fs->blocks[i]->new_name = false;
@@ -112,11 +113,11 @@ static void on_done(struct storage_job *job, int rc)
         submit_next(fs);
 }
 
-/* The bytes of the block from `handed` to its end, as they go to the file. */
-static bool fill_write(struct commit *c, struct block *b)
+/* The bytes of the block from `handed` to `end`, as they go to the file. */
+static bool fill_write(struct commit *c, struct block *b, uint64_t end)
 {
     const struct image *m = b->image;
-    size_t len = (size_t)(b->raw - b->handed);
+    size_t len = (size_t)(end - b->handed);
     c->write = (struct storage_write){.file = b->file, .at = b->handed, .len = len};
     if (len == 0)
         return true;
@@ -130,6 +131,42 @@ static bool fill_write(struct commit *c, struct block *b)
     c->cipher = malloc(len);
     c->write.ptr = c->cipher;
     return c->cipher != NULL && crypt_block(&b->key, b->handed, from, c->cipher, len);
+}
+
+/* Where the job of this block ends: before the records that are younger than a file that waits to go. */
+static uint64_t job_end(const struct file_store *fs, const struct block *b)
+{
+    const struct later_unlink *u = fs->unlinks;
+    if (fs->unlink_count == 0 || u->block > b->index)
+        return b->raw;
+    if (u->block < b->index || u->end <= b->handed)
+        return b->handed;
+    return u->end < b->raw ? u->end : b->raw;
+}
+
+/* The files that became useless before the job's end go behind it. */
+static bool take_unlinks(struct file_store *fs, struct commit *c)
+{
+    const struct later_unlink *u = fs->unlinks;
+    size_t n = 0;
+    while (n < fs->unlink_count &&
+           (u[n].block < c->block->index || (u[n].block == c->block->index && u[n].end <= c->end)))
+        n++;
+    if (n == 0)
+        return true;
+    c->unlinks = malloc(n * sizeof c->unlinks[0]);
+    if (c->unlinks == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        c->unlinks[i] = u[i].path;
+    fs->unlink_count -= n;
+    memmove(fs->unlinks, u + n, fs->unlink_count * sizeof *u);
+    c->unlink_count = n;
+    c->job.unlinks = (const char *const *)c->unlinks;
+    c->job.unlink_count = n;
+    c->job.unlink_dir = fs->msgs;
+    c->job.sync = true; /* in any mode: what files remembered was written again at the end */
+    return true;
 }
 
 /* One block a job: so the bytes of a new block reach the disk after all of the block before it. */
@@ -148,36 +185,27 @@ static void submit_next(struct file_store *fs)
         }
         return;
     }
-    bool whole = b == NULL || is_last(b);
     if (b == NULL)
         b = last_block(fs);
-    if (!fill_write(c, b)) {
+    c->block = b;
+    c->end = job_end(fs, b);
+    c->named = last_block(fs)->index;
+    c->job = (struct storage_job){.writes = &c->write, .done = on_done};
+    c->job.write_count = b->file != NULL && (c->end > b->handed || b->handed == b->raw);
+    c->job.sync = fs->sync == STORE_SYNC_ALWAYS;
+    if (!fill_write(c, b, c->end) || !take_unlinks(fs, c)) {
         release_job(fs);
         write_failed(fs, -ENOMEM);
         return;
     }
-    c->block = b;
-    c->end = b->raw;
-    c->named = last_block(fs)->index;
     c->out = true;
-    c->job = (struct storage_job){.writes = &c->write, .write_count = b->file != NULL, .done = on_done};
-    c->job.sync = fs->sync == STORE_SYNC_ALWAYS;
-    if (whole && fs->unlink_count > 0) {
-        c->unlinks = fs->unlinks;
-        c->unlink_count = fs->unlink_count;
-        fs->unlinks = NULL;
-        fs->unlink_count = fs->unlink_cap = 0;
-        c->job.unlinks = (const char *const *)c->unlinks;
-        c->job.unlink_count = c->unlink_count;
-        c->job.unlink_dir = fs->msgs;
-        c->job.sync = true; /* in any mode: what files remembered was written again at the end */
-    }
+    bool whole = is_last(b) && c->end == b->raw && fs->unlink_count == 0;
     c->job.new_names = c->job.sync && b->new_name ? fs->msgs : NULL;
     if (whole) {
         c->mark = fs->written;
         c->last_seq = fs->last;
     }
-    b->handed = b->raw;
+    b->handed = c->end;
     fs->commit_wanted = !whole;
     storage_submit(fs->host.port, &c->job);
 }
@@ -265,6 +293,17 @@ static enum store_rc commit_and_wait(struct file_store *fs)
     return rc;
 }
 
+enum store_rc fs_sync_blocks(struct file_store *fs)
+{
+    enum store_rc rc = STORE_OK;
+    for (size_t i = 0; rc == STORE_OK && i < fs->block_count; i++) {
+        struct block *b = fs->blocks[i];
+        if ((b->needs_sync || b->new_name) && b->handed == b->raw)
+            rc = sync_block(b);
+    }
+    return rc;
+}
+
 enum store_rc fs_sync_now(struct store *s)
 {
     struct file_store *fs = fs_of(s);
@@ -272,11 +311,7 @@ enum store_rc fs_sync_now(struct store *s)
     if (fs->journaled &&
         fs->sync == STORE_SYNC_ALWAYS) /* what the journal holds is safe, and nothing else waits */
         return rc;
-    for (size_t i = 0; rc == STORE_OK && i < fs->block_count; i++) {
-        if (fs->blocks[i]->needs_sync || fs->blocks[i]->new_name)
-            rc = sync_block(fs->blocks[i]);
-    }
-    return rc;
+    return rc == STORE_OK ? fs_sync_blocks(fs) : rc;
 }
 
 /* The journal's part: its job is of the last block, whose file takes no part in it. */

@@ -105,7 +105,7 @@ struct block {
     uint64_t msgs;
     uint64_t first; /* first live message; last + 1 without one */
     uint64_t last;
-    uint64_t base;    /* no record of a message below this is in the file; 0: not known */
+    uint64_t base; /* the first message's record in the file, live or not; 0: not known, UINT64_MAX: none */
     int64_t first_ts; /* 0 without a message */
     int64_t last_ts;
     struct seqset deleted; /* above first, up to last */
@@ -168,6 +168,14 @@ struct commit {
     bool out;
 };
 
+/* A file to remove once everything written before it is durable, and before anything written later is on its
+ * way: so a removal keeps its place among the records. */
+struct later_unlink {
+    char *path;     /* NULL: sync the folder */
+    uint32_t block; /* the last one, */
+    uint64_t end;   /* and its plain bytes, when the file became useless */
+};
+
 struct file_store {
     struct store base;
     struct store_host host;
@@ -210,9 +218,9 @@ struct file_store {
     uint64_t durable;
     uint64_t durable_seq;
     struct commit commit;
-    bool journaled;     /* the storage's journal may hold bytes of this store */
-    bool commit_wanted; /* submit again when the job that is out is done */
-    char **unlinks;     /* files to remove once everything written so far is durable; NULL: sync the folder */
+    bool journaled;               /* the storage's journal may hold bytes of this store */
+    bool commit_wanted;           /* submit again when the job that is out is done */
+    struct later_unlink *unlinks; /* in order */
     size_t unlink_count;
     size_t unlink_cap;
 
@@ -302,6 +310,7 @@ enum store_rc fs_drop_block(struct file_store *, struct block *);
  * again. With `last` only when all files before it are gone for good. */
 void fs_unlink_later(struct file_store *, const struct block *, bool last);
 void fs_unlink_path_later(struct file_store *, const char *path); /* NULL: sync the folder in between */
+void fs_forget_unlinks(struct file_store *);
 /* The block's file may hold tombstones for messages whose records other files still hold. */
 enum store_rc fs_tombstones_needed(struct block *, bool *needed);
 /* Where the oldest record may be that a tombstone of the block is for: 0 when no older file has any. */
@@ -366,6 +375,8 @@ enum store_rc fs_exact_last(struct file_store *, slice subject, struct subject_e
 /* commit.c */
 enum store_rc fs_commit(struct store *);
 enum store_rc fs_sync_now(struct store *);
+/* Sync the blocks that need it and have all their bytes in the file, while nothing is with the storage. */
+enum store_rc fs_sync_blocks(struct file_store *);
 /* Wait until nothing of this store is with the storage. */
 enum store_rc fs_wait_idle(struct file_store *);
 /* Hand over what waits when it is much; at the end of an operation. */

@@ -353,15 +353,17 @@ static bool find_files(struct file_store *fs)
     return all;
 }
 
-/* The last record of the last block is the one that the file names. */
+/* The last record of the last block is the one that the file names. Zeros name none: a crash may have left a
+ * block that was empty with a length, and nothing but zeros in it. */
 static bool last_record_fits(struct file_store *fs, const struct index_tail *t)
 {
     struct block *b = last_block(fs);
     uint8_t sum[STORE_SUM_SIZE] = {0};
     char path[DISK_PATH_MAX];
     struct disk_file *f;
-    if (b->disk < STORE_SUM_SIZE)
-        return memcmp(sum, t->last_sum, sizeof sum) == 0;
+    bool none = memcmp(sum, t->last_sum, sizeof sum) == 0;
+    if (none || b->disk < STORE_SUM_SIZE)
+        return none && b->disk == 0;
     block_path(b, ".blk", path);
     if (block_load_key(b) != STORE_OK || disk_open(fs->host.disk, path, DISK_READ, &f) < 0)
         return false;

@@ -110,9 +110,7 @@ static void forget_blocks_but_last(struct file_store *fs)
         block_free(fs->blocks[i]);
     fs->blocks[0] = keep;
     fs->block_count = 1;
-    for (size_t i = 0; i < fs->unlink_count; i++)
-        free(fs->unlinks[i]);
-    fs->unlink_count = 0;
+    fs_forget_unlinks(fs);
 }
 
 enum store_rc fs_purge_all(struct file_store *fs, uint64_t first_seq, uint64_t *purged)

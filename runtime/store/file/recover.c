@@ -195,7 +195,11 @@ enum store_rc fs_recover(struct file_store *fs, int64_t now)
         rc = restore_last(fs, &prior);
     if (rc == STORE_OK)
         rc = fs_recover_ttl(fs, fits);
-    return rc == STORE_OK ? enforce_limits(fs, now) : rc;
+    if (rc == STORE_OK)
+        rc = enforce_limits(fs, now);
+    /* Before any file goes that these blocks make useless: what a killed process had written may be in memory
+     * only. */
+    return rc == STORE_OK ? fs_sync_blocks(fs) : rc;
 }
 
 void fs_forget_all(struct file_store *fs)
@@ -206,9 +210,7 @@ void fs_forget_all(struct file_store *fs)
     if (fs->subjects != NULL)
         subject_index_clear(fs->subjects);
     ttl_clear(&fs->ttl);
-    for (size_t i = 0; i < fs->unlink_count; i++)
-        free(fs->unlinks[i]);
-    fs->unlink_count = 0;
+    fs_forget_unlinks(fs);
     fs->msg_count = fs->byte_count = fs->first = fs->last = 0;
     fs->first_ts = fs->last_ts = 0;
     fs->last_ts_set = fs->many_bounds = fs->ttl_counts_known = false;
@@ -262,11 +264,11 @@ enum store_rc fs_reload(struct file_store *fs)
     fs->durable = ++fs->written;
     fs->durable_seq = fs->last;
     fs->index_stale = true;
-    /* The journal may hold what failed: it must not come back. */
-    if (rc == STORE_OK && was_failed) {
-        fs->journaled = true;
+    /* The journal may hold what failed, or bytes of a block whose number is going to be used again: they must
+     * not come back. */
+    fs->journaled |= was_failed;
+    if (rc == STORE_OK && fs->journaled)
         rc = fs_settle(fs);
-    }
     fs->quiet = false;
     if (rc != STORE_OK) {
         fs_log(fs, 3, "Could not be loaded anew: %s", store_rc_text(rc));

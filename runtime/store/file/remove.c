@@ -24,19 +24,45 @@ enum store_rc fs_update_first(struct file_store *fs)
     return STORE_OK;
 }
 
+static void put_at_end(const struct file_store *fs, struct later_unlink *u)
+{
+    u->block = fs->block_count > 0 ? last_block(fs)->index : 0;
+    u->end = fs->block_count > 0 ? last_block(fs)->raw : 0;
+}
+
 void fs_unlink_path_later(struct file_store *fs, const char *path)
 {
     if (fs->unlink_count == fs->unlink_cap) {
         size_t cap = fs->unlink_cap == 0 ? 8 : fs->unlink_cap * 2;
-        char **grown = realloc(fs->unlinks, cap * sizeof(char *));
+        struct later_unlink *grown = realloc(fs->unlinks, cap * sizeof *grown);
         if (grown == NULL)
             return; /* the file stays: recovery finds its messages explained by tombstones or limits */
         fs->unlinks = grown;
         fs->unlink_cap = cap;
     }
-    char *copy = path == NULL ? NULL : strdup(path);
-    if (copy != NULL || path == NULL)
-        fs->unlinks[fs->unlink_count++] = copy;
+    struct later_unlink u = {.path = path == NULL ? NULL : strdup(path)};
+    if (path != NULL && u.path == NULL)
+        return;
+    put_at_end(fs, &u);
+    fs->unlinks[fs->unlink_count++] = u;
+}
+
+/* The block goes with what it never wrote: files that waited for that wait for what was written again
+ * instead.
+ */
+static void move_unlinks(struct file_store *fs, const struct block *b)
+{
+    for (size_t i = 0; i < fs->unlink_count; i++) {
+        if (fs->unlinks[i].block == b->index && fs->unlinks[i].end > b->handed)
+            put_at_end(fs, &fs->unlinks[i]);
+    }
+}
+
+void fs_forget_unlinks(struct file_store *fs)
+{
+    for (size_t i = 0; i < fs->unlink_count; i++)
+        free(fs->unlinks[i].path);
+    fs->unlink_count = 0;
 }
 
 /* The key goes behind its block: without it the block could not be read. */
@@ -64,6 +90,7 @@ static enum store_rc discard_block(struct file_store *fs, struct block *b)
         if (rc != STORE_OK)
             return rc;
     }
+    move_unlinks(fs, b);
     fs_drop_index(fs);
     fs_unlink_later(fs, b, !b->tombs_known || b->tomb_max > 0);
     block_unlist(fs, b);
@@ -94,8 +121,9 @@ uint64_t fs_oldest_record(const struct block *b)
 {
     const struct file_store *fs = b->fs;
     for (size_t i = 0; i < fs->block_count && fs->blocks[i] != b; i++) {
-        if (fs->blocks[i]->base <= fs->blocks[i]->last)
-            return fs->blocks[i]->base == 0 ? 1 : fs->blocks[i]->base;
+        uint64_t base = fs->blocks[i]->base; /* `last` tells nothing when no message lives */
+        if (base != UINT64_MAX)
+            return base == 0 ? 1 : base;
     }
     return 0;
 }

@@ -128,7 +128,10 @@ enum store_rc block_compact(struct block *b)
     uint64_t last, before = b->raw;
     int64_t last_ts = 0;
     enum store_rc rc = kept_records(b, &kept, &last, &last_ts);
-    if (rc == STORE_OK && kept.len < before) {
+    bool smaller = rc == STORE_OK && kept.len < before;
+    if (smaller && fs->index_on_disk) /* one that fits may count what limits have removed since */
+        rc = fs_drop_index_now(fs);
+    if (rc == STORE_OK && smaller) {
         rc = block_rewrite(b, buf_view(&kept), fs->compress);
         if (rc == STORE_OK) {
             b->base = b->first;

@@ -114,7 +114,8 @@ static enum store_rc write_tombstones(struct file_store *fs, const struct byte_b
 }
 
 /* New blocks at the end with the tombstones, and one for the new last sequence when that has no message.
- * Those that stay come first, in blocks of their own. */
+ * Those that stay come first, in blocks of their own. They must not be in the journal when this returns: the
+ * numbers of those that go will be used again. */
 static enum store_rc write_kept(struct file_store *fs, const struct cut *c, bool last_is_live,
                                 int64_t last_ts, size_t *end)
 {
@@ -130,7 +131,7 @@ static enum store_rc write_kept(struct file_store *fs, const struct cut *c, bool
         rc = fs_new_block(fs);
     if (rc == STORE_OK)
         rc = write_tombstones(fs, &c->beyond);
-    return rc == STORE_OK ? fs_sync_now(&fs->base) : rc;
+    return rc == STORE_OK ? fs_settle(fs) : rc;
 }
 
 static enum store_rc cut_files(struct file_store *fs, struct cut *c)
@@ -215,7 +216,7 @@ static enum store_rc note_live(const struct file_store *fs, uint64_t last, struc
     return STORE_OK;
 }
 
-/* Remove what has come back. */
+/* Remove what has come back, this time with tombstones: what it was too many beside is cut off. */
 static enum store_rc drop_risen(struct file_store *fs, const struct live_runs *l)
 {
     struct live_run r;
@@ -226,7 +227,7 @@ static enum store_rc drop_risen(struct file_store *fs, const struct live_runs *l
             while (k < l->count && l->run[k].last < seq)
                 k++;
             if (k == l->count || seq < l->run[k].first)
-                rc = fs_remove_message(fs, block_of(fs, seq), seq, STORE_REMOVE_LIMIT);
+                rc = fs_remove_message(fs, block_of(fs, seq), seq, STORE_REMOVE);
         }
     }
     return rc;

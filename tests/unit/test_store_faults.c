@@ -1,0 +1,413 @@
+/* What crashes and failing calls have brought to light in the file store, one story a test, on the simulated
+ * disk. test_store_crash looks for more of them at random. */
+#include "unit.h"
+#include "sim/sim_disk.h"
+#include "store/file_store.h"
+
+#include <stdlib.h>
+
+#define NOW   1795500000000000000LL
+#define SEEDS 12 /* a power cut comes out differently under each */
+
+/* One store on a disk of its own. Its storage runs when somebody waits, so that operations gather. */
+struct rig {
+    struct sched *sched;
+    struct sim_disk *sim;
+    struct disk *disk;
+    struct storage *storage;
+    struct store_host host;
+    struct file_store_options o;
+    struct store *s;
+    int64_t msgs; /* the sum of what `changed` has reported */
+    unsigned failures;
+    enum store_rc last_failure;
+    uint64_t durable_seq, lost_first, lost_last;
+};
+
+static void on_random(void *ctx, void *buf, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
+}
+
+static void on_wake(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_help(void *ctx)
+{
+    storage_run(((struct rig *)ctx)->storage);
+}
+
+static void on_progress(void *ctx, struct store_progress p, enum store_rc rc)
+{
+    struct rig *r = ctx;
+    r->durable_seq = p.durable_seq;
+    if (rc != STORE_OK) {
+        r->failures++;
+        r->last_failure = rc;
+    }
+}
+
+static void on_changed(void *ctx, int64_t msgs, int64_t bytes, uint64_t seq, slice subject)
+{
+    (void)bytes;
+    (void)seq;
+    (void)subject;
+    ((struct rig *)ctx)->msgs += msgs;
+}
+
+static void on_lost(void *ctx, struct store_lost what)
+{
+    struct rig *r = ctx;
+    r->lost_first = what.first;
+    r->lost_last = what.last;
+}
+
+static enum store_rc try_up(struct rig *r)
+{
+    struct storage_options so = {
+        .disk = r->disk, .dir = "/js", .journal_above = 1, .wake = on_wake, .wake_ctx = r, .help = on_help};
+    r->s = NULL;
+    r->storage = NULL;
+    if (storage_open(&so, &r->storage) != 0)
+        return STORE_IO;
+    r->host = (struct store_host){.disk = r->disk,
+                                  .port = storage_port_new(r->storage, NULL, NULL),
+                                  .cache = store_cache_new(1 << 20),
+                                  .random = on_random,
+                                  .random_ctx = r->sched};
+    enum store_rc rc = file_store_open(&r->o, &r->s);
+    r->s = rc == STORE_OK ? r->s : NULL;
+    return rc;
+}
+
+static void up(struct rig *r)
+{
+    CU_ASSERT_EQUAL_FATAL(try_up(r), STORE_OK);
+}
+
+static void down(struct rig *r)
+{
+    if (r->storage == NULL)
+        return;
+    if (r->s != NULL)
+        store_close(r->s, NOW);
+    storage_port_free(r->host.port);
+    storage_close(r->storage);
+    store_cache_free(r->host.cache);
+}
+
+static void start(struct rig *r, uint64_t seed)
+{
+    *r = (struct rig){.sched = sched_new(seed)};
+    r->sim = sim_disk_new(r->sched);
+    r->disk = sim_disk_base(r->sim);
+    sim_disk_mkdirs(r->sim, "/js");
+    r->o = (struct file_store_options){
+        .host = &r->host,
+        .dir = "/js/S",
+        .name = SLICE_LIT("S"),
+        .meta = SLICE_LIT("{}"),
+        .block_size = 300,
+        .track_subjects = true,
+        .now = NOW,
+        .hooks = {.ctx = r, .progress = on_progress, .changed = on_changed, .lost = on_lost}};
+}
+
+static void stop(struct rig *r)
+{
+    down(r);
+    sim_disk_free(r->sim);
+    sched_free(r->sched);
+}
+
+/* The process or the power goes, and both come back. */
+static void die(struct rig *r, bool power)
+{
+    if (!sim_disk_is_off(r->sim)) /* else the power has gone by itself */
+        (power ? sim_disk_crash : sim_disk_kill)(r->sim);
+    down(r);
+    sim_disk_cut_at(r->sim, 0);
+    sim_disk_start(r->sim);
+    up(r);
+}
+
+/* A message of 100 bytes on disk, so that a block takes three. */
+static enum store_rc append(struct rig *r, const char *subject)
+{
+    static const char data[69] = "";
+    struct store_append a = {.ts = NOW, .subject = slice_str(subject), .data = slice_make(data, sizeof data)};
+    uint64_t seq;
+    return store_append(r->s, &a, NOW, &seq);
+}
+
+static void put(struct rig *r, const char *subjects)
+{
+    for (; *subjects != 0; subjects++) {
+        char subject[] = {*subjects, 0};
+        CU_ASSERT_EQUAL(append(r, subject), STORE_OK);
+    }
+}
+
+static void drop(struct rig *r, uint64_t seq, enum store_remove_how how)
+{
+    bool removed;
+    CU_ASSERT_EQUAL(store_remove(r->s, seq, how, &removed), STORE_OK);
+    CU_ASSERT_TRUE(removed);
+}
+
+static bool has(struct rig *r, uint64_t seq)
+{
+    struct store_msg m;
+    return store_load(r->s, seq, &m) == STORE_OK;
+}
+
+/* Exactly these sequences are there. */
+static void check(struct rig *r, const uint64_t *seqs, size_t count)
+{
+    struct store_state st;
+    store_state(r->s, &st);
+    CU_ASSERT_EQUAL(st.msgs, count);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_TRUE(has(r, seqs[i]));
+}
+#define CHECK(r, ...)                                    \
+    do {                                                 \
+        static const uint64_t want_[] = {__VA_ARGS__};   \
+        check(r, want_, sizeof want_ / sizeof want_[0]); \
+    } while (0)
+
+static bool exists(struct rig *r, const char *path)
+{
+    struct disk_stat st;
+    return disk_stat(r->disk, path, &st) == 0;
+}
+
+/* ---- crashes ---- */
+
+/* After a kill the blocks are synced once, the last one too when a useless file goes in the same job. */
+static void test_all_blocks_synced_after_a_kill(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        struct disk_file *f;
+        start(&r, seed);
+        r.o.sync = STORE_SYNC_INTERVAL;
+        up(&r);
+        put(&r, "aa");
+        CU_ASSERT_EQUAL(store_commit(r.s), STORE_OK);
+        storage_run(r.storage);
+        sim_disk_kill(r.sim);
+        down(&r);
+        sim_disk_start(r.sim);
+        CU_ASSERT_EQUAL(disk_open(r.disk, "/js/S/msgs/2.blk", DISK_WRITE | DISK_CREATE, &f), 0);
+        CU_ASSERT_EQUAL(disk_close(f), 0);
+        up(&r);
+        CHECK(&r, 1, 2);
+        CU_ASSERT_FALSE(exists(&r, "/js/S/msgs/2.blk"));
+        die(&r, true);
+        CHECK(&r, 1, 2);
+        stop(&r);
+    }
+}
+
+/* ... and before a file goes that the blocks make useless: or the power takes both. */
+static void test_blocks_synced_before_files_go(void)
+{
+    for (uint64_t n = 1; n <= 30; n++) {
+        struct rig r;
+        struct store_state st;
+        start(&r, n);
+        r.o.sync = STORE_SYNC_INTERVAL;
+        up(&r);
+        put(&r, "aaa");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        put(&r, "a"); /* in a second block, written and not synced */
+        CU_ASSERT_EQUAL(store_commit(r.s), STORE_OK);
+        storage_run(r.storage);
+        sim_disk_kill(r.sim);
+        down(&r);
+        sim_disk_start(r.sim);
+        r.o.limits.max_msgs = 1; /* the first block is useless */
+        sim_disk_cut_at(r.sim, n);
+        (void)try_up(&r);
+        die(&r, true);
+        store_state(r.s, &st);
+        CU_ASSERT(st.last >= 3);
+        stop(&r);
+    }
+}
+
+/* A compaction leaves out what a limit has removed; an index.db that still counts it must not fit. */
+static void test_compaction_outdates_the_index(void)
+{
+    struct rig r;
+    start(&r, 1);
+    up(&r);
+    put(&r, "aaaaa"); /* 1-3, 4-5 */
+    down(&r);         /* writes index.db */
+    up(&r);
+    drop(&r, 1, STORE_REMOVE_LIMIT);
+    drop(&r, 2, STORE_REMOVE_LIMIT);
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(store_maintain(r.s, NOW), STORE_OK);
+    die(&r, false);
+    CHECK(&r, 3, 4, 5);
+    stop(&r);
+}
+
+/* A block is removed by unlinking it. Younger messages must not be there without that, or a limit takes a
+ * message that lives for the one that does not. */
+static void test_removal_keeps_its_place(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (uint64_t n = 1; n <= 8; n++) {
+            struct rig r;
+            start(&r, seed);
+            r.o.limits.max_per_subject = 2;
+            r.o.block_size = 100;
+            up(&r);
+            put(&r, "aab");
+            CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+            drop(&r, 2, STORE_REMOVE); /* alone in its block */
+            put(&r, "a");
+            sim_disk_cut_at(r.sim, n);
+            store_sync_now(r.s);
+            die(&r, true);
+            CU_ASSERT_TRUE(has(&r, 1));
+            CU_ASSERT_TRUE(has(&r, 3));
+            CU_ASSERT_FALSE(has(&r, 2) && has(&r, 4));
+            stop(&r);
+        }
+    }
+}
+
+/* A file waits to go until the tombstone that replaces it is safe; when that one's block goes, too, until the
+ * next is. */
+static void test_replacement_is_replaced(void)
+{
+    for (uint64_t n = 1; n <= 8; n++) {
+        struct rig r;
+        struct store_state st;
+        start(&r, n);
+        up(&r);
+        put(&r, "a");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        drop(&r, 1, STORE_REMOVE); /* the second block remembers it */
+        put(&r, "a");
+        drop(&r, 2, STORE_REMOVE_LIMIT); /* ... and the third 2 */
+        sim_disk_cut_at(r.sim, n);
+        store_sync_now(r.s);
+        die(&r, true);
+        store_state(r.s, &st);
+        CU_ASSERT(st.last >= 1);
+        stop(&r);
+    }
+}
+
+/* A block without messages, which index.db does not list, is kept for a tombstone. What was removed from it
+ * stays removed when the blocks with those tombstones go. */
+static void test_unlisted_block_keeps_its_tombstones(void)
+{
+    struct rig r;
+    uint64_t purged;
+    start(&r, 1);
+    up(&r);
+    put(&r, "aaaa");           /* 1-3; 4 in the second */
+    drop(&r, 2, STORE_REMOVE); /* its tombstone lies with 4 */
+    put(&r, "aaa");            /* 5 with them; 6, 7 in the third */
+    drop(&r, 4, STORE_REMOVE); /* tombstones in the third */
+    drop(&r, 5, STORE_REMOVE); /* ... which leaves the second without a message */
+    put(&r, "aaa");            /* 8-10 */
+    down(&r);
+    up(&r);
+    CU_ASSERT_TRUE(exists(&r, "/js/S/msgs/2.blk"));
+    CU_ASSERT_EQUAL(store_maintain(r.s, NOW), STORE_OK); /* has a look into it */
+    CU_ASSERT_EQUAL(store_compact(r.s, 8, &purged), STORE_OK);
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    die(&r, false);
+    CHECK(&r, 8, 9, 10);
+    stop(&r);
+}
+
+/* The length of a write without its bytes: a block that index.db knows as empty ends in zeros, as the index
+ * says. */
+static void test_zeros_in_an_empty_block(void)
+{
+    static const uint8_t zeros[120] = {0};
+    struct rig r;
+    struct disk_file *f;
+    start(&r, 1);
+    up(&r);
+    down(&r); /* index.db of an empty block */
+    CU_ASSERT_EQUAL(disk_open(r.disk, "/js/S/msgs/1.blk", DISK_WRITE, &f), 0);
+    CU_ASSERT_EQUAL(disk_pwrite(f, zeros, sizeof zeros, 0), (ssize_t)sizeof zeros);
+    CU_ASSERT_EQUAL(disk_close(f), 0);
+    up(&r);
+    put(&r, "a");
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    die(&r, false);
+    CHECK(&r, 1);
+    CU_ASSERT_EQUAL(r.lost_first, 0);
+    stop(&r);
+}
+
+/* What a limit has removed stays removed when a truncation cuts off what it was too many beside. */
+static void test_truncate_remembers_limits(void)
+{
+    struct rig r;
+    start(&r, 1);
+    r.o.limits.max_per_subject = 1;
+    up(&r);
+    put(&r, "aba");
+    CU_ASSERT_EQUAL(store_truncate(r.s, 2, NOW), STORE_OK);
+    CHECK(&r, 2);
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    die(&r, false);
+    CHECK(&r, 2);
+    stop(&r);
+}
+
+/* A truncation uses block numbers for a while and then again: what the journal holds of the first use must
+ * not be put into the second. (Under a new key it would not even be recognized.) */
+static void test_truncate_voids_the_journal(void)
+{
+    struct rig r;
+    struct store *other;
+    uint64_t seq;
+    start(&r, 1);
+    r.o.block_size = 600;
+    r.o.keys = (struct store_keys){.key = SLICE_LIT("secret"), .info = SLICE_LIT("ACC")};
+    up(&r);
+    put(&r, "aaa");
+    drop(&r, 2, STORE_REMOVE);
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    struct file_store_options o = r.o;
+    o.dir = "/js/T";
+    o.name = SLICE_LIT("T");
+    o.hooks = (struct store_hooks){0};
+    CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &other), STORE_OK);
+    struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
+    CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
+    CU_ASSERT_EQUAL(store_commit(other), STORE_OK); /* waits, so that a group is more than one file */
+    CU_ASSERT_EQUAL(store_truncate(r.s, 1, NOW), STORE_OK);
+    put(&r, "aaaaaa"); /* 2-6; 7 in the second block */
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    CU_ASSERT_TRUE(exists(&r, "/js/S/msgs/2.blk"));
+    sim_disk_kill(r.sim);
+    store_close(other, NOW);
+    die(&r, false);
+    CHECK(&r, 1, 2, 3, 4, 5, 6, 7);
+    stop(&r);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_all_blocks_synced_after_a_kill), UNIT_TEST(test_blocks_synced_before_files_go),
+    UNIT_TEST(test_compaction_outdates_the_index),  UNIT_TEST(test_removal_keeps_its_place),
+    UNIT_TEST(test_replacement_is_replaced),        UNIT_TEST(test_unlisted_block_keeps_its_tombstones),
+    UNIT_TEST(test_zeros_in_an_empty_block),        UNIT_TEST(test_truncate_remembers_limits),
+    UNIT_TEST(test_truncate_voids_the_journal),
+};
+UNIT_MAIN("store faults", tests)
