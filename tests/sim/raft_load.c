@@ -215,6 +215,8 @@ static void send_some(void *ctx)
     double mean = 1e9 / w->plan->rate;
     int64_t gap = (int64_t)(mean * 2 * (double)sched_below(w->s, 1000) / 1000);
     sched_after(w->s, gap, send_some, w);
+    if (sched_now(w->s) < w->clients_wait_until)
+        return;
     /* Any node that thinks it leads, the outdated ones, too. */
     uint32_t at = (uint32_t)sched_below(w->s, w->plan->nodes);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {

@@ -8,8 +8,8 @@
 #define LOOK_EVERY (500 * RAFT_MS)
 
 const char *const raft_fault_name[RAFT_FAULT_COUNT] = {
-    "delay", "loss",     "dup",  "reorder", "partition", "oneway", "pause",    "kill", "power",
-    "skew",  "slowdisk", "flip", "full",    "eio",       "member", "stepdown", "wipe", "behind",
+    "delay",    "loss", "dup",  "reorder", "partition", "oneway",   "pause", "kill",   "power", "skew",
+    "slowdisk", "flip", "full", "eio",     "member",    "stepdown", "wipe",  "behind", "duel",
 };
 
 /* Links that will heal. */
@@ -110,12 +110,20 @@ static void resume(void *ctx)
     node_resume(n);
 }
 
+static void mend(struct cut_links *l)
+{
+    for (uint32_t i = 0; i < RAFT_SIM_NODES; i++)
+        l->w->cut[i] &= ~l->cut[i];
+    memset(l->cut, 0, sizeof l->cut);
+}
+
 static void heal_links(void *ctx)
 {
     struct cut_links *l = ctx, **at = &l->w->cuts;
-    for (uint32_t i = 0; i < RAFT_SIM_NODES; i++)
-        l->w->cut[i] &= ~l->cut[i];
+    mend(l);
     TRACE(l->w, NULL, "links heal");
+    if (l->w->lonely == l)
+        l->w->lonely = NULL;
     while (*at != l)
         at = &(*at)->next;
     *at = l->next;
@@ -225,20 +233,31 @@ static void cut_one_way(struct world *w, uint32_t mask, bool sending, int64_t la
     cut_until(l, lasts);
 }
 
+/* Two leaders in turn, after figure 8 of the paper: the newest is cut off from the others, and who was cut
+ * off before it comes back with what only he has. */
 static void alone(void *ctx)
 {
     struct sim_node *n = ctx;
-    if (!n->w->calm)
-        cut_around(n->w, 1u << n->number, sched_between(n->w->s, 4 * RAFT_S, 15 * RAFT_S));
+    struct world *w = n->w;
+    if (w->calm)
+        return;
+    if (w->lonely != NULL)
+        mend(w->lonely);
+    cut_around(w, 1u << n->number, sched_between(w->s, 10 * RAFT_S, 30 * RAFT_S));
+    w->lonely = w->cuts;
 }
 
-/* The worst moment to be cut off: what earlier leaders left is not settled yet. */
+/* Either before anybody has heard of it, or when some of what earlier leaders left is settled. The clients
+ * wait a while, so that it has nothing else to settle. */
 void nemesis_elected(struct sim_node *n)
 {
-    if (n->w->haunted == 0)
+    struct world *w = n->w;
+    if (w->duel == 0)
         return;
-    n->w->haunted--;
-    sched_after(n->w->s, sched_between(n->w->s, 0, RAFT_S), alone, n);
+    w->duel--;
+    int64_t wait = sched_chance(w->s, 0.5) ? 0 : sched_between(w->s, 0, 3 * RAFT_S);
+    w->clients_wait_until = sched_now(w->s) + sched_between(w->s, 0, 4 * RAFT_S);
+    sched_after(w->s, wait, alone, n);
 }
 
 static void cut_links(struct world *w, const struct raft_action *a)
@@ -247,8 +266,6 @@ static void cut_links(struct world *w, const struct raft_action *a)
     struct sim_node *leader = world_leader(w);
     if (a->node % 4 == 0 && leader != NULL)
         mask = 1u << leader->number; /* the leader alone */
-    if (a->node % 4 == 1)
-        w->haunted = 2 + a->arg % 6;
     if (a->fault == RAFT_FAULT_ONEWAY)
         cut_one_way(w, mask, a->arg >> 16 & 1, a->lasts);
     else
@@ -533,6 +550,9 @@ static void act(void *ctx)
     case RAFT_FAULT_BEHIND:
         hold_apply(w, a, n);
         break;
+    case RAFT_FAULT_DUEL:
+        w->duel = 3 + a->arg % 8;
+        break;
     case RAFT_FAULT_COUNT:
         break;
     }
@@ -637,7 +657,7 @@ void nemesis_begin(struct world *w)
 void nemesis_calm(struct world *w)
 {
     w->loss = w->dup = w->reorder = 0;
-    w->haunted = 0;
+    w->duel = 0;
     w->slow_until = 0;
     memset(w->cut, 0, sizeof w->cut);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {

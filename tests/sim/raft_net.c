@@ -206,7 +206,10 @@ static void post(struct sim_node *from, struct sim_node *to, struct raft_addr su
                              .body = body};
         packet_link(w, p);
         body->refs++;
-        sched_after(w->s, delay(w, from->number, to->number), arrive, p);
+        int64_t d = delay(w, from->number, to->number);
+        if (i > 0 && sched_chance(w->s, 0.5)) /* a second copy may be late */
+            d += sched_between(w->s, 0, 2 * RAFT_S);
+        sched_after(w->s, d, arrive, p);
     }
 }
 

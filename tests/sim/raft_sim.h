@@ -46,6 +46,7 @@ enum raft_fault {
     RAFT_FAULT_STEPDOWN, /* leaders asked to hand over */
     RAFT_FAULT_WIPE,     /* a node of a minority comes back with an empty disk */
     RAFT_FAULT_BEHIND,   /* upper layers that pause and lag */
+    RAFT_FAULT_DUEL,     /* leaders that are cut off in turn when they are elected */
     RAFT_FAULT_COUNT
 };
 extern const char *const raft_fault_name[RAFT_FAULT_COUNT];

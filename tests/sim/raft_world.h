@@ -124,8 +124,10 @@ struct world {
     int64_t slow_until;
     double loss, dup, reorder;
     struct packet *packets, *pool;
-    struct cut_links *cuts; /* that will heal */
-    unsigned haunted;       /* so many of the next leaders will soon be alone */
+    struct cut_links *cuts;     /* that will heal */
+    unsigned duel;              /* so many of the next leaders will soon be alone */
+    struct cut_links *lonely;   /* the last one's */
+    int64_t clients_wait_until; /* after such an election */
     int64_t last_arrival[RAFT_SIM_NODES][RAFT_SIM_NODES];
 
     /* checks */
