@@ -50,6 +50,7 @@ struct raft *raft_new(const struct raft_config *config, const struct raft_stored
 
 enum raft_rc raft_load(struct raft *r, const struct raft_append *ae)
 {
+    raft_rename_end(r, ae);
     struct raft_pos end = raft_end(r);
     if (ae->pindex != end.index || ae->pterm != end.term || ae->term < end.term || ae->count == 0)
         return RAFT_CORRUPT;

@@ -236,6 +236,9 @@ void raft_recv_append_response(struct raft *r, const struct raft_append_response
 void raft_take_special(struct raft *r, uint64_t index, const struct raft_append *ae, bool live);
 bool raft_decode_peers(struct raft *r, slice data, struct raft_peers *out);
 void raft_cut_log(struct raft *r, uint64_t last);
+/* Nothing lies behind our snapshot, and the leader says in which term the entry at its end was made. That is
+ * committed, so the leader is right when it is not the term that came with the snapshot. */
+void raft_rename_end(struct raft *r, const struct raft_append *ae);
 
 /* ---- catchup.c */
 void raft_catchup_begin(struct raft *r, const struct raft_append *ae, struct raft_addr reply);

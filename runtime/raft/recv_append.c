@@ -227,9 +227,21 @@ static bool take(struct raft *r, const struct raft_append *ae, bool live, uint64
     return true;
 }
 
+/* A leader whose log begins later than its snapshot sends that with the term of an earlier entry. */
+void raft_rename_end(struct raft *r, const struct raft_append *ae)
+{
+    if (ae->pindex == 0 || ae->pindex != r->log.last || ae->pindex != r->log.base_index ||
+        ae->pterm <= r->log.base_term)
+        return;
+    if (r->durable.index == ae->pindex)
+        r->durable.term = ae->pterm;
+    r->log.base_term = ae->pterm;
+}
+
 /* "Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm." */
 static bool previous_matches(struct raft *r, const struct raft_append *ae, bool live, struct raft_addr reply)
 {
+    raft_rename_end(r, ae);
     if (ae->pindex > r->log.last) {
         if (live)
             raft_catchup_begin(r, ae, reply);

@@ -148,6 +148,56 @@ static void entries_continue_a_snapshot(void)
     probe_free(p);
 }
 
+/* A snapshot that was sent with an earlier term than that of the entry at its end. covers: RF-69 */
+static void an_empty_log_takes_the_leaders_word_for_its_end(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){
+        .members = "ABC",
+        .config = {.managed = true},
+        .stored = {.term = 4, .snapshot_term = 2, .snapshot_index = 5, .promise_known = true}});
+    probe_append(p, 'B', 4, 3, 5, 5, 0);
+    struct raft_status s = probe_status(p);
+    CU_ASSERT(s.pterm == 3 && s.pindex == 5 && !s.catching_up);
+    probe_append(p, 'B', 4, 3, 5, 5, 1);
+    CU_ASSERT(probe_find(p, RAFT_DO_APPEND) != NULL && probe_find(p, RAFT_DO_APPEND)->index == 6);
+    CU_ASSERT(probe_answer(p)->success && probe_answer(p)->index == 6);
+    probe_append(p, 'B', 4, 4, 6, 6, 0);
+    CU_ASSERT(probe_answer(p)->success && probe_status(p).commit == 6);
+    probe_free(p);
+
+    /* So does a restart: the snapshot's file has the earlier term still. */
+    struct raft *r = raft_new(&(struct raft_config){.id = probe_id('A'), .managed = true},
+                              &(struct raft_stored){.term = 4, .snapshot_term = 2, .snapshot_index = 5});
+    struct raft_entry e = {RAFT_NORMAL, SLICE_LIT("x")};
+    struct raft_append ae = {
+        .leader = probe_id('B'), .term = 4, .pterm = 3, .pindex = 5, .entries = &e, .count = 1};
+    CU_ASSERT_EQUAL(raft_load(r, &ae), RAFT_OK);
+    ae.pindex = 6; /* but a log never goes back in terms behind it */
+    CU_ASSERT_EQUAL(raft_load(r, &ae), RAFT_CORRUPT);
+    raft_free(r);
+}
+
+/* The reference may find that it has no entry where it should, and resets its log. Here what lies before the
+ * first entry is settled, and a damaged entry takes those behind it along. */
+static void a_log_has_no_holes(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){
+        .members = "ABC",
+        .config = {.managed = true},
+        .stored = {.term = 2, .snapshot_term = 1, .snapshot_index = 5, .promise_known = true},
+        .terms = log_112});
+    CU_ASSERT(probe_status(p).pindex == 8);
+    probe_append(p, 'B', 2, 1, 4, 5, 1); /* before our snapshot */
+    CU_ASSERT(probe_find(p, RAFT_DO_TRUNCATE) == NULL && probe_find(p, RAFT_DO_SEND) == NULL);
+    CU_ASSERT(probe_status(p).pindex == 8);
+    probe_step(p, (struct raft_event){.type = RAFT_EV_DAMAGED, .index = 7});
+    CU_ASSERT(probe_find(p, RAFT_DO_TRUNCATE) != NULL && probe_find(p, RAFT_DO_TRUNCATE)->index == 6);
+    probe_append(p, 'B', 2, 2, 8, 5, 1);
+    CU_ASSERT(!probe_answer(p)->success && probe_answer(p)->index == 6 && probe_answer(p)->term == 1);
+    CU_ASSERT(probe_status(p).catching_up);
+    probe_free(p);
+}
+
 /* covers: RF-70 RF-71 */
 static void strange_catch_up_entries_are_dropped(void)
 {
@@ -376,6 +426,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(a_conflicting_tail_goes),
     UNIT_TEST(a_delayed_entry_cuts_nothing_off),
     UNIT_TEST(entries_continue_a_snapshot),
+    UNIT_TEST(an_empty_log_takes_the_leaders_word_for_its_end),
+    UNIT_TEST(a_log_has_no_holes),
     UNIT_TEST(strange_catch_up_entries_are_dropped),
     UNIT_TEST(a_catch_up_stores_and_tells_its_progress),
     UNIT_TEST(a_catch_up_that_begins_too_late_warns_and_is_asked_for_again),
