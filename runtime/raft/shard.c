@@ -479,6 +479,15 @@ void raft_group_close(struct raft_group *g, bool remove, void (*closed)(void *ct
     net_post(s->loop, &g->close_task);
 }
 
+void raft_shard_leave(struct raft_shard *s)
+{
+    struct raft_event e = {.type = RAFT_EV_STOP, .now = now_of(s)};
+    for (struct raft_group *g = s->groups; g != NULL; g = g->next) {
+        if (!g->closing)
+            raft_node_event(g->node, &e, NULL);
+    }
+}
+
 void raft_shard_stop(struct raft_shard *s, void (*stopped)(void *ctx), void *ctx)
 {
     s->stopped = stopped;

@@ -58,6 +58,9 @@ struct raft_shard_config {
 
 /* [any] NULL without memory. */
 struct raft_shard *raft_shard_new(const struct raft_shard_config *config);
+/* [shard] Before a stop: hand over what we lead, and lead no more. The peers hear of it as soon as the
+ * transport has sent it. */
+void raft_shard_leave(struct raft_shard *s);
 /* [shard] Close all groups; `stopped` is called when the last is gone and no sync is in work. Before the
  * loops end. */
 void raft_shard_stop(struct raft_shard *s, void (*stopped)(void *ctx), void *ctx);

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define SHARDS  2
 #define STORAGE 2
@@ -389,6 +390,14 @@ static void shard_stopped(void *ctx)
     sem_post(&app->step);
 }
 
+static void leave(struct net_task *task, struct net_loop *loop)
+{
+    struct shard *s = (struct shard *)(void *)((char *)task - offsetof(struct shard, task));
+    (void)loop;
+    raft_shard_leave(s->shard);
+    sem_post(&s->app->step);
+}
+
 static void stop_shard(struct net_task *task, struct net_loop *loop)
 {
     struct shard *s = (struct shard *)(void *)((char *)task - offsetof(struct shard, task));
@@ -454,9 +463,13 @@ static void begin(struct app *app)
         die("listen", rc);
 }
 
-/* Connections first, so that nothing new comes; then the groups, with their last syncs; then the threads. */
+/* Leadership is handed over, and what says so has a moment to go out. Then connections first, so that nothing
+ * new comes; then the groups, with their last syncs; then the threads. */
 static void end(struct app *app)
 {
+    post_to_shards(app, leave);
+    wait_for_shards(app);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     mesh_stop(app->mesh);
     net_loops_free(app->conns);
     post_to_shards(app, stop_shard);

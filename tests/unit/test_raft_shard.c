@@ -3,6 +3,7 @@
 #include "base/env.h"
 #include "net/env_uv.h"
 #include "raft/shard.h"
+#include "raft/wire.h"
 #include "store_fixture.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ struct world {
     sem_t step;
     pthread_mutex_t lock;
     struct subscription subs[SUBS];
+    raft_id successor; /* that the last LeaderTransfer named */
 };
 
 /* ---- a disk that breaks ---- */
@@ -130,10 +132,22 @@ static void on_subscribe(void *ctx, struct raft_group *g, slice subject, bool on
     pthread_mutex_unlock(&w->lock);
 }
 
+static void note_transfer(struct world *w, slice body)
+{
+    struct raft_wire_entries v = {0};
+    struct raft_msg m;
+    CU_ASSERT_FATAL(raft_wire_decode((struct raft_addr){.place = RAFT_TO_APPEND}, body, &v, &m));
+    if (m.append.count == 1 && m.append.entries[0].type == RAFT_LEADER_TRANSFER)
+        memcpy(&w->successor, m.append.entries[0].data.ptr, sizeof w->successor);
+    raft_wire_entries_free(&v);
+}
+
 static void on_send(void *ctx, struct raft_group *g, slice subject, slice reply, slice body)
 {
     struct world *w = ctx;
     pthread_mutex_lock(&w->lock);
+    if (subject.len > 8 && memcmp(subject.ptr, "$NRG.AE.", 8) == 0)
+        note_transfer(w, body);
     for (int i = 0; i < SUBS; i++) {
         const struct subscription *s = &w->subs[i];
         if (s->group != NULL && s->group != g && slice_eq_str(subject, s->subject))
@@ -433,6 +447,43 @@ static void a_member_with_a_broken_disk_closes_and_the_others_go_on(void)
     world_free(w);
 }
 
+static void leave(struct net_task *task, struct net_loop *loop)
+{
+    struct member *m = member_of(task);
+    (void)loop;
+    raft_shard_leave(m->shard);
+    sem_post(&m->w->step);
+}
+
+/* The leader of a shard that leaves names its successor, which leads the next term; when all have left nobody
+ * leads any more. */
+static void a_shard_that_leaves_hands_over(void)
+{
+    struct world *w = world_new();
+    world_begin(w);
+    struct member *first = wait_for_leader(w);
+    propose(first, 1);
+    CU_ASSERT(all_applied(w, 1));
+    CU_ASSERT(w->successor == 0);
+    first->task.fn = leave;
+    net_post(&w->loops->loops[first->number], &first->task);
+    sem_wait(&w->step);
+    CU_ASSERT(!first->leads);
+    struct member *next = wait_for_leader(w);
+    CU_ASSERT(next != first);
+    pthread_mutex_lock(&w->lock);
+    raft_id named = w->successor;
+    pthread_mutex_unlock(&w->lock);
+    CU_ASSERT(named != 0 && named != raft_id_of(names[first->number]));
+    propose(next, 2);
+    CU_ASSERT(all_applied(w, 2)); /* who has left still stores and applies */
+    on_all(w, leave);
+    for (int k = 0; k < MEMBERS; k++)
+        CU_ASSERT(!w->members[k].leads);
+    world_end(w);
+    world_free(w);
+}
+
 static void on_removed(void *ctx, enum store_rc rc)
 {
     ((struct member *)ctx)->removed = (int)rc + 1;
@@ -470,6 +521,7 @@ static void a_removed_group_takes_its_folder_and_a_closed_one_leaves_it(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(a_member_with_a_broken_disk_closes_and_the_others_go_on),
+    UNIT_TEST(a_shard_that_leaves_hands_over),
     UNIT_TEST(a_removed_group_takes_its_folder_and_a_closed_one_leaves_it),
     UNIT_TEST(proposals_are_applied_in_order_or_refused),
     UNIT_TEST(a_shard_stops_in_the_middle_of_its_work),
