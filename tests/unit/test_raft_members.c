@@ -550,6 +550,39 @@ static void a_follower_that_is_behind_stops_taking_entries(void)
     probe_free(p);
 }
 
+static void a_member_is_current_when_it_has_all_and_hears_its_leader(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    CU_ASSERT(!probe_status(p).current); /* nothing is committed, nobody leads */
+    probe_append(p, 'B', 2, 2, 3, 3, 0);
+    CU_ASSERT(probe_status(p).commit == 3 && !probe_status(p).current);
+    probe_step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 3, .applied = 2});
+    CU_ASSERT(!probe_status(p).current); /* processed is not applied */
+    probe_step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 3, .applied = 3});
+    CU_ASSERT(probe_status(p).current);
+    probe_tick_at(p, p->now + 2 * RAFT_S);
+    CU_ASSERT(probe_status(p).current);
+    probe_tick_at(p, p->now + 1);
+    CU_ASSERT(!probe_status(p).current); /* a silent leader */
+    probe_append(p, 'B', 2, 2, 3, 3, 0);
+    CU_ASSERT(probe_status(p).current);
+    probe_append(p, 'B', 2, 2, 9, 3, 1);
+    CU_ASSERT(probe_status(p).catching_up && !probe_status(p).current);
+    probe_append(p, 'B', 2, 2, 3, 3, 0);
+    CU_ASSERT(!probe_status(p).catching_up && probe_status(p).current);
+    probe_step(p, (struct raft_event){.type = RAFT_EV_PAUSE});
+    CU_ASSERT(probe_status(p).current); /* nothing waits */
+    probe_append(p, 'B', 2, 2, 3, 4, 1);
+    CU_ASSERT(!probe_status(p).current);
+    probe_free(p);
+
+    p = leader_of("ABC", true);
+    CU_ASSERT(probe_status(p).current);
+    probe_step(p, (struct raft_event){.type = RAFT_EV_DISK_FAILED});
+    CU_ASSERT(!probe_status(p).current);
+    probe_free(p);
+}
+
 static void after_a_write_error_a_member_is_silent(void)
 {
     struct probe *p = leader_of("ABC", true);
@@ -590,6 +623,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(drain_and_replay_hands_all_up_again),
     UNIT_TEST(the_end_of_replay_is_told_after_what_was_recovered),
     UNIT_TEST(a_follower_that_is_behind_stops_taking_entries),
+    UNIT_TEST(a_member_is_current_when_it_has_all_and_hears_its_leader),
     UNIT_TEST(after_a_write_error_a_member_is_silent),
 };
 
