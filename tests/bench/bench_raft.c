@@ -93,23 +93,39 @@ static void in_flight(unsigned window, int64_t time)
     end(&r);
 }
 
-/* Seconds of processor that the three nodes have used. */
-static double cpu(struct run *r)
+/* Seconds of processor that a node has used. */
+static double cpu(struct run *r, unsigned node)
 {
-    double sum = 0;
-    for (unsigned i = 0; i < CLUSTER_NODES; i++) {
-        char path[64];
-        unsigned long user = 0, kernel = 0;
-        snprintf(path, sizeof path, "/proc/%d/stat", (int)cluster_pid(r->c, i));
-        FILE *f = fopen(path, "r");
-        if (f == NULL ||
-            fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
-            fprintf(stderr, "bench_raft: %s: %s\n", path, strerror(errno));
-        if (f != NULL)
-            fclose(f);
-        sum += (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
-    }
-    return sum;
+    char path[64];
+    unsigned long user = 0, kernel = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)cluster_pid(r->c, node));
+    FILE *f = fopen(path, "r");
+    if (f == NULL ||
+        fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
+        fprintf(stderr, "bench_raft: %s: %s\n", path, strerror(errno));
+    if (f != NULL)
+        fclose(f);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Let time pass, with or without load; print what share of one processor each node used. */
+static void spend(struct run *r, int64_t time, bool loaded)
+{
+    double used[CLUSTER_NODES];
+    int64_t from = now_ns();
+    for (unsigned i = 0; i < CLUSTER_NODES; i++)
+        used[i] = cpu(r, i);
+    if (loaded)
+        turn(r, from + time);
+    else
+        cluster_run(r->c, from + time);
+    double took = (double)(now_ns() - from) / 1e9;
+    if (loaded)
+        printf("%.0f proposals/s, ", (double)clients_counted(r->k).acked / took);
+    printf("of one processor a node:");
+    for (unsigned i = 0; i < CLUSTER_NODES; i++)
+        printf(" %.1f %%", (cpu(r, i) - used[i]) * 100 / took);
+    printf("\n");
 }
 
 /* Groups with one leader that all know; `changes` adds up what the nodes have noticed of leaders. */
@@ -144,17 +160,10 @@ static void idle_groups(unsigned groups, int64_t time)
         }
     }
     printf("%5u groups: all led %.1f s after the start\n", groups, (double)(now_ns() - from) / 1e9);
-    from = now_ns();
-    double used = cpu(&r);
-    cluster_run(r.c, from + time);
-    printf("%5u groups idle: %.1f %% of one processor, all three nodes together\n", groups,
-           (cpu(&r) - used) * 1e11 / (double)(now_ns() - from));
-    from = now_ns();
-    used = cpu(&r);
-    turn(&r, from + time);
-    double took = (double)(now_ns() - from);
-    printf("%5u groups, one of them with 64 in flight: %.0f proposals/s, %.1f %% of one processor\n", groups,
-           (double)clients_counted(r.k).acked * 1e9 / took, (cpu(&r) - used) * 1e11 / took);
+    printf("%5u groups idle: ", groups);
+    spend(&r, time, false);
+    printf("%5u groups, one of them with 64 in flight: ", groups);
+    spend(&r, time, true);
     unsigned still = led(&r, groups, &after);
     printf("%5u groups: %u led afterwards, %llu changes of leadership noticed meanwhile\n", groups, still,
            (unsigned long long)(after - before));
