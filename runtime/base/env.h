@@ -82,6 +82,7 @@ struct env_ops {
     void (*pipe_want)(struct env_pipe *, int want);
     ssize_t (*pipe_read)(struct env_pipe *, void *buf, size_t len);
     ssize_t (*pipe_writev)(struct env_pipe *, const struct iovec *iov, int count);
+    size_t (*pipe_unsent)(struct env_pipe *);
     void (*pipe_close)(struct env_pipe *, bool reset);
     int (*pipe_addrs)(struct env_pipe *, struct env_addr *local, struct env_addr *peer);
 
@@ -209,6 +210,12 @@ static inline ssize_t env_pipe_read(struct env_pipe *p, void *buf, size_t len)
 static inline ssize_t env_pipe_writev(struct env_pipe *p, const struct iovec *iov, int count)
 {
     return p->ops->pipe_writev(p, iov, count);
+}
+/* [loop] Bytes taken by env_pipe_writev that have not left this machine: a close can lose them, when the peer
+ * goes on talking. 0 when it is broken. */
+static inline size_t env_pipe_unsent(struct env_pipe *p)
+{
+    return p->ops->pipe_unsent(p);
 }
 /* [loop, or any before it is attached] Close and free; with `reset` the peer sees a reset instead of an end.
  */

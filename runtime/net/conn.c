@@ -9,9 +9,12 @@
 #define IOV_BATCH       64
 #define FLUSH_MAX       (4u << 20) /* bytes written to one connection before others get their turn */
 #define TLS_READ_ROUNDS 16
+#define UNSENT_POLL_NS \
+    10000000 /* how often a closing connection looks whether the kernel has sent its last */
 
 static void on_readable(void *ctx);
 static void flush(struct net_conn *c, bool listed);
+static void end_lingering(struct net_conn *c);
 static void on_writable(void *ctx);
 
 static const struct env_pipe_handler pipe_handler = {.readable = on_readable, .writable = on_writable};
@@ -341,7 +344,7 @@ static void on_late(void *ctx)
 {
     struct net_conn *c = ctx;
     if (c->closing) {
-        net_conn_close_now(c, false);
+        end_lingering(c);
         return;
     }
     c->late = true;
@@ -460,7 +463,7 @@ static void flush(struct net_conn *c, bool listed)
     if (c->wq != NULL) {
         begin_waiting(c);
     } else if (c->closing) {
-        net_conn_close_now(c, false);
+        end_lingering(c);
     } else {
         update_want(c);
         if (c->tls_next != NULL)
@@ -534,6 +537,19 @@ void net_conn_seal(struct net_conn *c)
     outbox_unlock(&c->out);
 }
 
+/* All is written, or it took too long. What the kernel has not sent yet would be lost if the peer goes on
+ * talking to a closed socket: then wait for that, too. */
+static void end_lingering(struct net_conn *c)
+{
+    if (c->wq != NULL || c->loop->now >= c->linger_until || env_pipe_unsent(c->pipe) == 0) {
+        net_conn_close_now(c, false);
+        return;
+    }
+    int64_t next = c->loop->now + UNSENT_POLL_NS;
+    update_want(c);
+    net_arm(c->loop, &c->write_timer, next < c->linger_until ? next : c->linger_until, on_late, c);
+}
+
 void net_conn_close(struct net_conn *c, int64_t linger_ns)
 {
     if (c->closing)
@@ -547,15 +563,16 @@ void net_conn_close(struct net_conn *c, int64_t linger_ns)
         net_conn_close_now(c, false);
         return;
     }
+    c->linger_until = c->loop->now + linger_ns;
     flush(c, false);
     if (c->gone)
         return;
     if (c->wq == NULL) {
-        net_conn_close_now(c, false);
+        end_lingering(c);
         return;
     }
     update_want(c);
-    net_arm(c->loop, &c->write_timer, c->loop->now + linger_ns, on_late, c);
+    net_arm(c->loop, &c->write_timer, c->linger_until, on_late, c);
 }
 
 void net_conn_close_now(struct net_conn *c, bool reset)

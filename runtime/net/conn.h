@@ -69,6 +69,7 @@ struct net_conn {
     size_t spill_len;
     struct body *sink;
     size_t sink_at;
+    int64_t linger_until;         /* of a closing one; ns */
     struct epoch_node dead;       /* when it is closed: others may still look at it for a while */
     struct net_timer write_timer; /* write deadline, or how long a closing one may linger */
     unsigned parked;              /* > 0: nothing is read or parsed */
@@ -115,8 +116,8 @@ void net_conn_seal(struct net_conn *c);
 void net_conn_hold(struct net_conn *c);
 void net_conn_unhold(struct net_conn *c);
 
-/* Close. `linger_ns` > 0: first try that long to write what waits. No handler but `closed` and `free` is
- * called. */
+/* Close. `linger_ns` > 0: first try that long to write what waits and to see it sent. No handler but `closed`
+ * and `free` is called. */
 void net_conn_close(struct net_conn *c, int64_t linger_ns);
 /* The same at once, dropping what waits. */
 void net_conn_close_now(struct net_conn *c, bool reset);

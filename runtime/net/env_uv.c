@@ -1,11 +1,13 @@
 #include "net/env_uv.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -437,6 +439,17 @@ static ssize_t real_pipe_writev(struct env_pipe *ep, const struct iovec *iov, in
     return n;
 }
 
+static size_t real_pipe_unsent(struct env_pipe *ep)
+{
+    int fd = pipe_of(ep)->fd, unsent = 0;
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_state == TCP_CLOSE ||
+        ioctl(fd, SIOCOUTQNSD, &unsent) < 0 || unsent < 0)
+        return 0;
+    return (size_t)unsent;
+}
+
 static void real_pipe_close(struct env_pipe *ep, bool reset)
 {
     struct real_pipe *p = pipe_of(ep);
@@ -552,6 +565,7 @@ static const struct env_ops real_ops = {
     .pipe_want = real_pipe_want,
     .pipe_read = real_pipe_read,
     .pipe_writev = real_pipe_writev,
+    .pipe_unsent = real_pipe_unsent,
     .pipe_close = real_pipe_close,
     .pipe_addrs = real_pipe_addrs,
     .job = real_job,

@@ -625,6 +625,7 @@ const struct env_ops sim_env_ops = {
     .pipe_want = sim_pipe_want,
     .pipe_read = sim_pipe_read,
     .pipe_writev = sim_pipe_writev,
+    .pipe_unsent = sim_pipe_unsent,
     .pipe_close = sim_pipe_close,
     .pipe_addrs = sim_pipe_addrs,
     .job = op_job,

@@ -919,6 +919,13 @@ static void say_goodbye(struct sim_conn *c, int side, bool reset)
     }
 }
 
+size_t sim_pipe_unsent(struct env_pipe *base)
+{
+    struct sim_pipe *p = pipe_of(base);
+    const struct flow *out = &p->conn->flow[p->side];
+    return p->error != 0 ? 0 : (size_t)(out->sent - out->arrived);
+}
+
 void sim_pipe_close(struct env_pipe *base, bool reset)
 {
     struct sim_pipe *p = pipe_of(base);

@@ -152,6 +152,7 @@ int sim_pipe_attach(struct env_pipe *p, struct env_loop *l, const struct env_pip
 void sim_pipe_want(struct env_pipe *p, int want);
 ssize_t sim_pipe_read(struct env_pipe *p, void *buf, size_t len);
 ssize_t sim_pipe_writev(struct env_pipe *p, const struct iovec *iov, int count);
+size_t sim_pipe_unsent(struct env_pipe *p);
 void sim_pipe_close(struct env_pipe *p, bool reset);
 int sim_pipe_addrs(struct env_pipe *p, struct env_addr *local, struct env_addr *peer);
 

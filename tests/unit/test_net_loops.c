@@ -19,9 +19,26 @@ struct echo {
 static atomic_int opened, closed_count, freed;
 static atomic_int last_down;
 
+#define LAST_WORDS ((size_t)8 << 20)
+
+/* Says a lot, and closes. */
+static void say_last_words(struct net_conn *c)
+{
+    uint8_t *words = malloc(LAST_WORDS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(words);
+    memset(words, 'w', LAST_WORDS);
+    net_conn_send(c, slice_make(words, LAST_WORDS));
+    free(words);
+    net_conn_close(c, 20 * (int64_t)1000000000);
+}
+
 static size_t echo_bytes(struct net_conn *c, slice in)
 {
     size_t used = 0;
+    if (slice_eq(in, SLICE_LIT("quit\n"))) {
+        say_last_words(c);
+        return in.len;
+    }
     for (size_t i = 0; i < in.len; i++) {
         if (in.ptr[i] == '\n')
             used = i + 1;
@@ -154,13 +171,20 @@ static void world_close(void)
     CU_ASSERT_EQUAL(atomic_load(&freed), atomic_load(&opened));
 }
 
-static int dial(void)
+static int dial_with(int rcvbuf)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (rcvbuf > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)open_task.port)};
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
+}
+
+static int dial(void)
+{
+    return dial_with(0);
 }
 
 static size_t read_n(int fd, char *buf, size_t n)
@@ -251,6 +275,26 @@ static void test_too_much(void)
     world_close();
 }
 
+/* A slow reader that still talks gets all that was sent to it before the close: the end waits for what the
+ * kernel has not sent, since bytes that come after it would have the rest thrown away. */
+static void test_last_words(void)
+{
+    enum { REST = 300000 };
+    world_open(1, 2 * LAST_WORDS);
+    char *got = malloc(LAST_WORDS);
+    int fd = dial_with(65536);
+    CU_ASSERT_EQUAL(write(fd, "quit\n", 5), 5);
+    CU_ASSERT_EQUAL(read_n(fd, got, LAST_WORDS - REST), LAST_WORDS - REST);
+    usleep(50000); /* the rest fits into the kernel's buffer */
+    CU_ASSERT_EQUAL(send(fd, "more\n", 5, MSG_NOSIGNAL), 5);
+    usleep(50000);
+    CU_ASSERT_EQUAL(read_n(fd, got, REST), REST);
+    CU_ASSERT(read(fd, got, 1) <= 0); /* an end, or a reset for what came too late */
+    close(fd);
+    free(got);
+    world_close();
+}
+
 struct count_task {
     struct net_task task;
     int number;
@@ -318,7 +362,7 @@ static void test_gather(void)
     sem_destroy(&g.done);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_echo_many), UNIT_TEST(test_long_line),
-                                         UNIT_TEST(test_too_much), UNIT_TEST(test_inbox_order),
-                                         UNIT_TEST(test_gather)};
+static const struct unit_test tests[] = {UNIT_TEST(test_echo_many),   UNIT_TEST(test_long_line),
+                                         UNIT_TEST(test_too_much),    UNIT_TEST(test_last_words),
+                                         UNIT_TEST(test_inbox_order), UNIT_TEST(test_gather)};
 UNIT_MAIN("net loops", tests)
