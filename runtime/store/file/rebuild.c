@@ -74,6 +74,9 @@ static enum store_rc take_sequence(struct rebuild *rb, struct block *b, const st
     if (message || r->ts != 0)
         b->last_ts = r->ts;
     if (message) {
+        struct subject_index *x = rb->fs->subjects;
+        if (x != NULL && r->subject.len > 0 && subject_index_add(x, r->subject, r->seq) == NULL)
+            return STORE_NO_MEMORY;
         b->msgs++;
         b->bytes += r->size;
         b->ttls += r->hdr.len > 0 && msg_ttl(r->hdr) != 0; /* also when not allowed now: an update may */
@@ -82,7 +85,7 @@ static enum store_rc take_sequence(struct rebuild *rb, struct block *b, const st
     return STORE_OK;
 }
 
-/* First pass over a block: check, count, collect tombstones, find damage. */
+/* One pass over a block: check, count, collect subjects and tombstones, find damage. */
 static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *plain)
 {
     struct salvage s = salvage_of(plain->ptr, plain->len, &b->hash);
@@ -129,25 +132,6 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
         buf_bytes(&rb->sound, plain->ptr, rb->torn ? rb->good_end : plain->len);
     }
     return rb->sound.failed ? STORE_NO_MEMORY : STORE_OK;
-}
-
-/* Second pass: the subjects of what is not removed by the block's own tombstones or earlier ones. */
-static enum store_rc add_subjects(struct rebuild *rb, struct block *b, slice content)
-{
-    struct record r;
-    uint64_t last = rb->floor;
-    if (rb->fs->subjects == NULL || b->msgs == 0)
-        return STORE_OK;
-    for (size_t at = 0; at < content.len; at += r.size) {
-        if (record_peek(content.ptr + at, content.len - at, &r) != RECORD_GOOD)
-            break;
-        if (r.kind == RECORD_MESSAGE && r.subject.len > 0 && block_is_live(b, r.seq) && r.seq > last &&
-            subject_index_add(rb->fs->subjects, r.subject, r.seq) == NULL)
-            return STORE_NO_MEMORY;
-        if (r.kind != RECORD_TOMBSTONE && r.seq > last)
-            last = r.seq;
-    }
-    return STORE_OK;
 }
 
 static void move_aside(struct block *b, const char *what)
@@ -222,10 +206,6 @@ static enum store_rc read_block(struct rebuild *rb, struct block *b, bool *keep)
     }
     if (rc == STORE_OK)
         rc = mend_file(rb, b, &plain);
-    if (rc == STORE_OK) {
-        slice content = rb->damaged ? buf_view(&rb->sound) : slice_first(buf_view(&plain), b->raw);
-        rc = add_subjects(rb, b, content);
-    }
     if (b->last > 0)
         see(rb, b->last, b->last_ts);
     if (b->msgs == 0) {
