@@ -1,9 +1,12 @@
 /* Images of blocks, and the budget that they share. */
 #include "store/file/fs.h"
 
+#include <sys/mman.h>
+
 #define CAP_MIN      4096u
 #define SPARE_MIN    (1u << 20)
 #define JUMP_TO_FULL (512u * 1024) /* an image that grew so far will fill its block */
+#define HUGE_PAGE    (2u << 20)
 
 struct store_cache *store_cache_new(size_t budget)
 {
@@ -29,6 +32,18 @@ size_t store_cache_memory(const struct store_cache *c)
     return c->used + (c->spare != NULL ? c->spare->cap : 0);
 }
 
+/* Large ones on large pages where there are any: the first touch of small pages costs more than filling them.
+ */
+static uint8_t *bytes_new(size_t cap)
+{
+    if (cap < HUGE_PAGE)
+        return malloc(cap);
+    uint8_t *p = aligned_alloc(HUGE_PAGE, (cap + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    if (p != NULL)
+        (void)madvise(p, cap, MADV_HUGEPAGE); /* only advice */
+    return p;
+}
+
 static struct image_buf *buf_new(struct store_cache *c, size_t cap)
 {
     if (c->spare != NULL && c->spare->cap >= cap && c->spare->cap / 4 <= cap) {
@@ -39,7 +54,7 @@ static struct image_buf *buf_new(struct store_cache *c, size_t cap)
     struct image_buf *b = malloc(sizeof *b);
     if (b == NULL)
         return NULL;
-    *b = (struct image_buf){.bytes = malloc(cap), .cap = cap, .refs = 1};
+    *b = (struct image_buf){.bytes = bytes_new(cap), .cap = cap, .refs = 1};
     if (b->bytes == NULL) {
         free(b);
         return NULL;
