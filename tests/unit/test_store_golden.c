@@ -96,7 +96,7 @@ static void test_golden_with_bad_index(void)
                    "for x in $(find . -name index.db) $(find . -name thw.db); do printf 'short' > $x; done");
 }
 
-/* covers: ST-6 ST-149 ST-176 */
+/* covers: ST-6 ST-149 */
 static void test_foreign_names(void)
 {
     check_case(

@@ -213,6 +213,7 @@ static void one_kill(const char *dir, struct acks *a, unsigned run, bool ask_go)
         go_finds_the_same(dir, &st);
 }
 
+/* covers: ST-146 */
 static void test_kills(void)
 {
     char dir[] = "/tmp/midge-kill-XXXXXX";

@@ -275,7 +275,7 @@ static void write_msgs(const char *name, const struct byte_buf *b)
     fclose(out);
 }
 
-/* covers: ST-40 ST-41 */
+/* covers: ST-40 ST-41 ST-169 */
 static void test_odd_records(void)
 {
     struct fixture f;

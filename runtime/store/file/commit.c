@@ -78,6 +78,7 @@ static void write_failed(struct file_store *fs, int disk_rc)
     fs_log(fs, 3, "Write failed: %s", store_rc_text(rc));
     tell(fs, rc);
     fs->failed = rc;
+    fs->loaded = false;
     note_cuts(fs);
     fs_reload(fs); /* on failure the store stays failed, and the next append tries again */
 }

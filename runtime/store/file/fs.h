@@ -226,6 +226,7 @@ struct file_store {
 
     unsigned generation;  /* of the blocks: counts reloads */
     enum store_rc failed; /* why appends are refused; STORE_OK: they are not */
+    bool loaded;          /* ... but what is durable is loaded since: only the disk is missing */
     bool closed;
     bool index_stale;      /* something changed since index.db was written */
     bool index_on_disk;    /* there may be an index.db */
@@ -404,6 +405,8 @@ enum store_rc block_compress(struct block *);
 enum store_rc block_convert(struct block *); /* to the cipher and key that are configured */
 
 /* recover.c, rebuild.c, index_file.c, file_store.c, maintain.c, lost.c, expire.c */
+/* How much of the block's file of that size counts. */
+uint64_t fs_sound_size(const struct block *, uint64_t size);
 struct block_numbers {
     uint32_t *numbers; /* rising; malloc'ed */
     size_t count;

@@ -348,7 +348,7 @@ static bool find_files(struct file_store *fs)
             all = false;
             continue;
         }
-        b->raw = b->handed = b->durable = b->disk = st.size;
+        b->raw = b->handed = b->durable = b->disk = fs_sound_size(b, st.size);
     }
     return all;
 }
@@ -391,6 +391,19 @@ static bool totals_fit(const struct file_store *fs)
     return is_consistent(fs) && last == fs->last && (first == UINT64_MAX || first <= 1 || first == fs->first);
 }
 
+/* The messages of all subjects are all messages. Otherwise the limit of a subject could remove what is not
+ * too many. */
+static bool subjects_fit(struct file_store *fs)
+{
+    uint64_t msgs = fs->msg_count, subjects;
+    if (fs->subjects != NULL)
+        subject_index_totals(fs->subjects, NULL, 0, &msgs, &subjects);
+    if (msgs != fs->msg_count)
+        fs_log(fs, 2, "Detected skew in subject-based total (%llu) vs raw total (%llu), rebuilding",
+               (unsigned long long)msgs, (unsigned long long)fs->msg_count);
+    return msgs == fs->msg_count;
+}
+
 /* NULL when the state that was parsed fits the files; else what to log. */
 static const char *compare(struct file_store *fs, const struct index_tail *t, uint32_t highest, bool *keep)
 {
@@ -404,6 +417,8 @@ static const char *compare(struct file_store *fs, const struct index_tail *t, ui
         return "Stream state outdated, last block has additional entries, will rebuild";
     if (highest > t->last_block)
         return "Stream state outdated, found extra blocks, will rebuild";
+    if (!subjects_fit(fs))
+        return "";
     *keep = false;
     return totals_fit(fs) ? NULL : "Stream state encountered internal inconsistency on recover";
 }

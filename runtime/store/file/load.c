@@ -59,6 +59,7 @@ enum store_rc block_read_plain(struct block *b, struct byte_buf *out)
         rc = files_read(b->fs->host.disk, path, BLOCK_FILE_MAX, out);
     if (rc != STORE_OK)
         return rc;
+    out->len = (size_t)fs_sound_size(b, out->len);
     if (!is_last(b) || b->durable == b->raw)
         b->disk = out->len;
     if (b->fs->encrypted && !b->plain_file && !crypt_block(&b->key, 0, out->ptr, out->ptr, out->len))

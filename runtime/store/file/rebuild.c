@@ -323,7 +323,7 @@ static struct block *unlisted_block(struct file_store *fs, uint32_t number, uint
     b->first = last + 1;
     block_path(b, ".blk", path);
     if (disk_stat(fs->host.disk, path, &st) == 0)
-        b->raw = b->handed = b->durable = b->disk = st.size;
+        b->raw = b->handed = b->durable = b->disk = fs_sound_size(b, st.size);
     return b;
 }
 

@@ -115,6 +115,22 @@ static enum store_rc tidy_folder(struct file_store *fs)
     return rc;
 }
 
+/* Keys whose blocks are gone: of a block that a crash kept from being made, or that was removed. */
+static void drop_orphan_keys(struct file_store *fs, const struct block_numbers *blocks)
+{
+    struct files_list l;
+    if (files_list_dir(fs->host.disk, fs->msgs, &l) != STORE_OK)
+        return; /* the next rebuild finds them again */
+    for (size_t i = 0; i < l.count; i++) {
+        uint32_t n = l.is_dir[i] ? 0 : fs_block_number(l.names[i], ".key");
+        char path[DISK_PATH_MAX];
+        if (n != 0 && bsearch(&n, blocks->numbers, blocks->count, sizeof n, rising) == NULL &&
+            files_path(path, fs->msgs, l.names[i]))
+            disk_unlink(fs->host.disk, path); /* if it stays it is in nobody's way */
+    }
+    files_free_list(&l);
+}
+
 /* ---- after the state is known ---- */
 
 /* A sequence that an index.db knew of is never used again, though its record is gone. */
@@ -184,9 +200,10 @@ enum store_rc fs_recover(struct file_store *fs, int64_t now)
     if (rc != STORE_OK)
         return rc;
     rc = fs_read_index(fs, n.count > 0 ? n.numbers[n.count - 1] : 0, &prior, &fits);
-    if (rc == STORE_OK && !fits)
+    if (rc == STORE_OK && !fits) {
+        drop_orphan_keys(fs, &n);
         rc = fs_rebuild(fs, &n);
-    else if (rc == STORE_OK)
+    } else if (rc == STORE_OK)
         rc = fs_add_unlisted(fs, &n);
     free(n.numbers);
     if (rc == STORE_OK)
@@ -243,7 +260,44 @@ static enum store_rc cut_tails(struct file_store *fs)
     return STORE_OK;
 }
 
-/* Everything anew from the files. What was not durable is gone; the difference is reported. */
+/* How much of the block's file counts: behind it lies what a failed write has left and nobody could cut off
+ * yet. */
+uint64_t fs_sound_size(const struct block *b, uint64_t size)
+{
+    for (size_t i = 0; i < b->fs->cut_count; i++) {
+        const struct cut_file *c = &b->fs->cuts[i];
+        if (c->block == b->index && c->size < size)
+            size = c->size;
+    }
+    return size;
+}
+
+static enum store_rc load_anew(struct file_store *fs)
+{
+    fs_forget_all(fs);
+    fs->generation++;
+    fs->failed = STORE_OK;
+    enum store_rc rc = fs_finish_purge(fs);
+    enum store_rc cut = rc == STORE_OK ? cut_tails(fs) : rc;
+    if (rc == STORE_OK)
+        rc = fs_recover(fs, INT64_MIN);
+    fs->loaded = rc == STORE_OK;
+    if (rc != STORE_OK) {
+        fs_log(fs, 3, "Could not be loaded anew: %s", store_rc_text(rc));
+        /* There must be a last block for everything else to stand on. */
+        if (fs->block_count == 0) {
+            struct block *b = block_new(fs, 1);
+            if (b == NULL || !block_append_to_list(fs, b))
+                abort();
+            b->first = 1;
+        }
+    }
+    return rc == STORE_OK ? cut : rc;
+}
+
+/* Everything anew from the files. What was not durable is gone; the difference is reported. While the disk
+ * lets nothing be written there are only reads; then what is loaded stays, and only the rest is tried again.
+ */
 enum store_rc fs_reload(struct file_store *fs)
 {
     if (fs->quiet)
@@ -253,14 +307,8 @@ enum store_rc fs_reload(struct file_store *fs)
     fs->quiet = true;
     if (fs->commit.out)
         fs_wait_idle(fs);
-    fs_forget_all(fs);
-    fs->generation++;
+    enum store_rc rc = was_failed && fs->loaded ? cut_tails(fs) : load_anew(fs);
     fs->failed = STORE_OK;
-    enum store_rc rc = fs_finish_purge(fs);
-    if (rc == STORE_OK)
-        rc = cut_tails(fs);
-    if (rc == STORE_OK)
-        rc = fs_recover(fs, INT64_MIN);
     fs->durable = ++fs->written;
     fs->durable_seq = fs->last;
     fs->index_stale = true;
@@ -270,17 +318,9 @@ enum store_rc fs_reload(struct file_store *fs)
     if (rc == STORE_OK && fs->journaled)
         rc = fs_settle(fs);
     fs->quiet = false;
-    if (rc != STORE_OK) {
-        fs_log(fs, 3, "Could not be loaded anew: %s", store_rc_text(rc));
-        fs->failed = rc;
-        /* There must be a last block for everything else to stand on. */
-        if (fs->block_count == 0) {
-            struct block *b = block_new(fs, 1);
-            if (b == NULL || !block_append_to_list(fs, b))
-                abort();
-            b->first = 1;
-        }
-    }
+    fs->failed = rc;
+    if (rc != STORE_OK)
+        fs_log(fs, 3, "Takes no messages: %s", store_rc_text(rc));
     if (fs->msg_count != msgs || fs->byte_count != bytes)
         fs_report(fs, (int64_t)(fs->msg_count - msgs), (int64_t)(fs->byte_count - bytes), 0, SLICE_EMPTY);
     return rc;
