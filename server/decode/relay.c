@@ -66,7 +66,11 @@ static struct addrinfo *resolve(const struct relay_address *a, int flags, const 
 int relay_listen(const struct relay_address *a, unsigned *port, const char **problem)
 {
     struct addrinfo *list = resolve(a, AI_PASSIVE, problem);
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {0};
     socklen_t len = sizeof(bound);
     int fd = -1, on = 1;
     for (struct addrinfo *i = list; i != NULL && fd < 0; i = i->ai_next) {
@@ -75,7 +79,7 @@ int relay_listen(const struct relay_address *a, unsigned *port, const char **pro
             continue;
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (bind(fd, i->ai_addr, i->ai_addrlen) == 0 && listen(fd, 64) == 0 &&
-            getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
+            getsockname(fd, &bound.any, &len) == 0)
             break;
         *problem = strerror(errno);
         close(fd);
@@ -84,8 +88,7 @@ int relay_listen(const struct relay_address *a, unsigned *port, const char **pro
     if (list != NULL)
         freeaddrinfo(list);
     if (fd >= 0)
-        *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                  : ((struct sockaddr_in *)&bound)->sin_port);
+        *port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return fd;
 }
 
