@@ -4,46 +4,46 @@
 #define AT(member)   (uint16_t) offsetof(struct codec_event, member)
 #define SIZE(member) (uint16_t)sizeof(((struct codec_event *)0)->member)
 
-#define TEXT(key_, member)                                \
+#define TEXT(key_, member)                                  \
+    {                                                       \
+        .key = (key_), .type = FIELD_TEXT, .at = AT(member) \
+    }
+#define TEXT_ALWAYS(key_, member)                                           \
+    {                                                                       \
+        .key = (key_), .type = FIELD_TEXT, .always = true, .at = AT(member) \
+    }
+#define TEXT_IF(key_, member, flag)                                          \
+    {                                                                        \
+        .key = (key_), .type = FIELD_TEXT, .at = AT(member), .has = AT(flag) \
+    }
+#define NUMBER(key_, member)                                                        \
+    {                                                                               \
+        .key = (key_), .type = FIELD_NUMBER, .at = AT(member), .size = SIZE(member) \
+    }
+#define NUMBER_ALWAYS(key_, member)                                                                 \
+    {                                                                                               \
+        .key = (key_), .type = FIELD_NUMBER, .always = true, .at = AT(member), .size = SIZE(member) \
+    }
+#define NUMBER_IF(key_, member, flag)                                                                \
+    {                                                                                                \
+        .key = (key_), .type = FIELD_NUMBER, .at = AT(member), .size = SIZE(member), .has = AT(flag) \
+    }
+#define BOOL(key_, member)                                  \
+    {                                                       \
+        .key = (key_), .type = FIELD_BOOL, .at = AT(member) \
+    }
+#define ID(key_, member)                                  \
     {                                                     \
-        .key = key_, .type = FIELD_TEXT, .at = AT(member) \
+        .key = (key_), .type = FIELD_ID, .at = AT(member) \
     }
-#define TEXT_ALWAYS(key_, member)                                         \
-    {                                                                     \
-        .key = key_, .type = FIELD_TEXT, .always = true, .at = AT(member) \
-    }
-#define TEXT_IF(key_, member, flag)                                        \
-    {                                                                      \
-        .key = key_, .type = FIELD_TEXT, .at = AT(member), .has = AT(flag) \
-    }
-#define NUMBER(key_, member)                                                      \
-    {                                                                             \
-        .key = key_, .type = FIELD_NUMBER, .at = AT(member), .size = SIZE(member) \
-    }
-#define NUMBER_ALWAYS(key_, member)                                                               \
-    {                                                                                             \
-        .key = key_, .type = FIELD_NUMBER, .always = true, .at = AT(member), .size = SIZE(member) \
-    }
-#define NUMBER_IF(key_, member, flag)                                                              \
-    {                                                                                              \
-        .key = key_, .type = FIELD_NUMBER, .at = AT(member), .size = SIZE(member), .has = AT(flag) \
-    }
-#define BOOL(key_, member)                                \
-    {                                                     \
-        .key = key_, .type = FIELD_BOOL, .at = AT(member) \
-    }
-#define ID(key_, member)                                \
+#define PART(kind, key_, member)                        \
     {                                                   \
-        .key = key_, .type = FIELD_ID, .at = AT(member) \
+        .key = (key_), .type = (kind), .at = AT(member) \
     }
-#define PART(kind, key_, member)                    \
-    {                                               \
-        .key = key_, .type = kind, .at = AT(member) \
-    }
-#define BODY(payload_, complete_, hdr_, size_)                                                         \
-    {                                                                                                  \
-        .key = "payload", .type = FIELD_BODY, .at = AT(payload_), .has = AT(complete_), .extra = hdr_, \
-        .more = AT(size_)                                                                              \
+#define BODY(payload_, complete_, hdr_, size_)                                                           \
+    {                                                                                                    \
+        .key = "payload", .type = FIELD_BODY, .at = AT(payload_), .has = AT(complete_), .extra = (hdr_), \
+        .more = AT(size_)                                                                                \
     }
 
 #define SHAPE(name_, kind_, fields_)                                  \
