@@ -75,12 +75,13 @@ static void put_place(struct codec_out *out, const struct codec_json_error *e, s
 {
     uint32_t rune;
     size_t width = 1;
+    slice wrong = slice_from(text, e->offset);
     if (!e->stream)
         return;
     if (e->kind == CODEC_JSON_E_ESCAPE)
         width = escape_at(text, e->offset).len;
-    else if (e->kind != CODEC_JSON_E_DEPTH)
-        width = utf8_decode(slice_from(text, e->offset), &rune);
+    else if (e->kind != CODEC_JSON_E_DEPTH && wrong.len > 0)
+        width = utf8_decode(wrong, &rune);
     char place[40];
     snprintf(place, sizeof(place), " at offset %zu", e->offset + width);
     put(out, place);
