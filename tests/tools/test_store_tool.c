@@ -243,6 +243,33 @@ static void test_golden(void)
     }
 }
 
+/* After a change of keys: the present key opens nothing of what the one before it wrote. covers: ST-86 */
+static void test_previous_key(void)
+{
+    static const char *const dirs[] = {"encrypted-aes", "encrypted-chacha"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct golden_case *c = &cases[i + 1];
+        CU_ASSERT_STRING_EQUAL_FATAL(c->dir, dirs[i]);
+        char *was = picture(GOLDEN), *is;
+        struct ran now = run("dump --key %s " GOLDEN "%s/store", c->key, c->dir);
+        struct ran then = run("dump --key another --prev-key %s " GOLDEN "%s/store", c->key, c->dir);
+        struct ran info = run("info --key another --prev-key %s " GOLDEN "%s/store", c->key, c->dir);
+        struct ran wrong = run("dump --key another --prev-key third " GOLDEN "%s/store", c->dir);
+        CU_ASSERT(now.code == 0 && then.code == 0 && info.code == 0 && now.len > 1000);
+        CU_ASSERT_STRING_EQUAL(now.out, then.out);
+        CU_ASSERT_EQUAL(wrong.code, 2);
+        CU_ASSERT_PTR_NOT_NULL(strstr(wrong.err, "does not open it"));
+        is = picture(GOLDEN);
+        CU_ASSERT_STRING_EQUAL(was, is);
+        free(was);
+        free(is);
+        drop(&now);
+        drop(&then);
+        drop(&info);
+        drop(&wrong);
+    }
+}
+
 /* MessagePack says what JSON says. */
 static void test_msgpack(void)
 {
@@ -515,8 +542,9 @@ static void test_repair_golden(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_golden), UNIT_TEST(test_msgpack), UNIT_TEST(test_filters),
-    UNIT_TEST(test_errors), UNIT_TEST(test_damage),  UNIT_TEST(test_repair_golden),
+    UNIT_TEST(test_golden),        UNIT_TEST(test_previous_key), UNIT_TEST(test_msgpack),
+    UNIT_TEST(test_filters),       UNIT_TEST(test_errors),       UNIT_TEST(test_damage),
+    UNIT_TEST(test_repair_golden),
 };
 
 UNIT_MAIN("store tool", tests)

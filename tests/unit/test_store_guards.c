@@ -267,6 +267,49 @@ static void test_orphan_keys(void)
     fixture_stop(&f);
 }
 
+/* What was written under the previous key and another cipher opens whole, in all its blocks, and is under the
+ * new one from then on. covers: ST-85 ST-86 */
+static void test_previous_key(void)
+{
+    const struct store_keys keys[] = {
+        {.key = SLICE_LIT("old"), .cipher = STORE_CIPHER_AES, .info = SLICE_LIT("$G")},
+        {.key = SLICE_LIT("new"),
+         .prev_key = SLICE_LIT("old"),
+         .cipher = STORE_CIPHER_CHACHA,
+         .info = SLICE_LIT("$G")},
+        {.key = SLICE_LIT("new"), .cipher = STORE_CIPHER_CHACHA, .info = SLICE_LIT("$G")}};
+    struct fixture f;
+    struct store *s;
+    struct store_msg m;
+    bool removed;
+    fixture_start(&f, NULL);
+    struct file_store_options o = options(&f);
+    o.block_size = 100; /* two messages */
+    for (uint64_t i = 0; i < 3; i++) {
+        o.keys = keys[i];
+        s = open_store(&o);
+        struct store_state st = state_of(s);
+        CU_ASSERT_EQUAL(st.last, 6 * i);
+        CU_ASSERT_EQUAL(st.msgs, 5 * i);
+        for (uint64_t seq = 1; seq <= st.last; seq++)
+            CU_ASSERT_EQUAL(store_load(s, seq, &m), seq % 6 == 3 ? STORE_NOT_FOUND : STORE_OK);
+        for (int k = 0; k < 6; k++)
+            CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
+        CU_ASSERT_EQUAL(store_remove(s, 6 * i + 3, STORE_REMOVE, &removed), STORE_OK);
+        close_store(s);
+        CU_ASSERT_EQUAL(f.lost_calls, 0);
+    }
+    o.keys = keys[0];
+    CU_ASSERT_EQUAL(file_store_open(&o, &s), STORE_WRONG_KEY);
+    o.keys = keys[2];
+    fixture_shell("rm '%s/msgs/index.db'%s", stream_dir, ""); /* every block is read */
+    s = open_store(&o);
+    CU_ASSERT_EQUAL(state_of(s).msgs, 15);
+    CU_ASSERT_EQUAL(f.lost_calls, 0);
+    close_store(s);
+    fixture_stop(&f);
+}
+
 /* ---- a disk that fails for a while ---- */
 
 struct failing {
@@ -394,9 +437,9 @@ static void test_failed_update(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_large_state),   UNIT_TEST(test_wrong_totals), UNIT_TEST(test_skew),
-    UNIT_TEST(test_idle_files),    UNIT_TEST(test_orphan_keys),  UNIT_TEST(test_failed_writes),
-    UNIT_TEST(test_failed_update),
+    UNIT_TEST(test_large_state),   UNIT_TEST(test_wrong_totals),  UNIT_TEST(test_skew),
+    UNIT_TEST(test_idle_files),    UNIT_TEST(test_orphan_keys),   UNIT_TEST(test_previous_key),
+    UNIT_TEST(test_failed_writes), UNIT_TEST(test_failed_update),
 };
 
 UNIT_MAIN("store guards", tests)

@@ -154,7 +154,10 @@ static enum store_rc convert_blocks(struct file_store *fs)
     for (size_t i = 0; fs->encrypted && rc == STORE_OK && i < fs->block_count; i++) {
         struct block *b = fs->blocks[i];
         rc = block_load_key(b);
-        if (rc == STORE_OK && (b->plain_file || b->rekey))
+        bool foreign = rc == STORE_OK && (b->plain_file || b->rekey);
+        if (foreign) /* a rebuild has left its blocks to be synced, and only synced ones are rewritten */
+            rc = fs_settle(fs);
+        if (foreign && rc == STORE_OK)
             rc = block_convert(b);
         if (rc == STORE_WRONG_KEY)
             rc = STORE_OK; /* unreadable: found and reported when it is read */
