@@ -108,6 +108,23 @@ static enum store_rc move_set(struct disk *d, const char *dir, const char *suffi
     return STORE_OK;
 }
 
+/* The mark first and for good: leftovers without it mean nothing, but without them it would. Where it can not
+ * be removed the set stays, and will be moved into place after all. */
+static void drop_set(struct disk *d, const char *dir, const char *suffix, const struct files_entry *e,
+                     size_t count)
+{
+    for (size_t i = count; i-- > 0;) {
+        char path[DISK_PATH_MAX];
+        if (!set_path(path, dir, e[i].name, suffix))
+            return;
+        int rc = disk_unlink(d, path);
+        if (i + 1 == count && rc == 0)
+            rc = disk_sync_dir(d, dir);
+        if (i + 1 == count && rc < 0 && rc != -ENOENT)
+            return;
+    }
+}
+
 enum store_rc files_replace_set(struct disk *d, const char *dir, const char *suffix,
                                 const struct files_entry *e, size_t count)
 {
@@ -127,11 +144,7 @@ enum store_rc files_replace_set(struct disk *d, const char *dir, const char *suf
     }
     if (rc == STORE_OK)
         return move_set(d, dir, suffix, names, count);
-    for (size_t i = count; i-- > 0;) {
-        char path[DISK_PATH_MAX];
-        if (set_path(path, dir, e[i].name, suffix))
-            disk_unlink(d, path); /* from the mark down: leftovers without it mean nothing */
-    }
+    drop_set(d, dir, suffix, e, count);
     return rc;
 }
 

@@ -10,6 +10,11 @@
 
 /* dir/name; false when it is too long. */
 bool files_path(char out[DISK_PATH_MAX], const char *dir, const char *name);
+/* The disk (or the memory) is in trouble: what lies there is not known, as opposed to being wrong. */
+static inline bool files_trouble(enum store_rc rc)
+{
+    return rc == STORE_IO || rc == STORE_NO_SPACE || rc == STORE_NO_MEMORY;
+}
 enum store_rc files_rc(int disk_rc); /* -errno -> store_rc */
 
 /* STORE_NOT_FOUND when absent, STORE_CORRUPT when larger than max. Appends to `out`, which the caller frees

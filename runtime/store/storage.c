@@ -10,7 +10,8 @@
 #define JOURNAL_ABOVE 2 /* files that are synced one by one */
 #define JOURNAL_BYTES (64ULL << 20)
 #define SEGMENT_FILES 2048 /* dirty files at which a segment is full, too: each holds a descriptor */
-#define IDLE_SYNCS    16   /* files synced in the background between two looks at the queue */
+#define PIECE         (64u * 1024)
+#define IDLE_SYNCS    16 /* files synced in the background between two looks at the queue */
 
 struct storage_file {
     struct storage *storage;
@@ -19,6 +20,8 @@ struct storage_file {
     uint32_t block;
     unsigned refs;   /* under the lock: the store's and one for each dirty list it is in */
     bool unsynced;   /* from here on the storage thread's: bytes that only the journal holds for sure */
+    uint64_t end;    /* of those bytes, or higher */
+    bool suspect;    /* a sync has failed: the system may have forgotten to write them */
     uint64_t listed; /* generation of the dirty list that it joined last */
     bool in_group;
     int rc;                          /* of the group's sync */
@@ -180,9 +183,31 @@ int storage_file_truncate(struct storage_file *f, uint64_t size)
 
 /* ---- the journal's dirty files ---- */
 
+/* After a sync that failed the next one may succeed without the bytes of the first: they are written again,
+ * from what the system still shows of the file. */
+static int write_again(struct storage_file *f)
+{
+    int rc = 0;
+    uint8_t *piece = malloc(PIECE);
+    if (piece == NULL)
+        return -ENOMEM;
+    for (uint64_t at = 0; rc == 0 && at < f->end; at += PIECE) {
+        size_t want = f->end - at < PIECE ? (size_t)(f->end - at) : PIECE;
+        ssize_t n = disk_pread(f->file, piece, want, at);
+        if (n > 0)
+            n = disk_pwrite(f->file, piece, (size_t)n, at);
+        rc = n < 0 ? (int)n : 0;
+    }
+    free(piece);
+    return rc;
+}
+
 static int sync_file(struct storage_file *f)
 {
-    int rc = disk_sync(f->file);
+    int rc = f->suspect ? write_again(f) : 0;
+    if (rc == 0)
+        rc = disk_sync(f->file);
+    f->suspect = rc < 0;
     if (rc == 0)
         f->unsynced = false;
     return rc;
@@ -217,10 +242,11 @@ static int begin_segment(struct storage *st)
 }
 
 /* The file's bytes are in the present segment: it must be synced before that can go. */
-static int list_dirty(struct storage *st, struct storage_file *f)
+static int list_dirty(struct storage *st, struct storage_file *f, uint64_t end)
 {
     struct dirty_list *l = present_list(st);
     f->unsynced = true;
+    f->end = end > f->end ? end : f->end;
     if (f->listed == l->generation)
         return 0;
     if (l->count == l->cap) {
@@ -378,7 +404,7 @@ static void sync_by_journal(struct storage *st, struct storage_job *jobs)
         j->rc = rc;
         j->journaled = rc == 0;
         for (size_t i = 0; j->rc == 0 && i < j->write_count; i++)
-            j->rc = list_dirty(st, j->writes[i].file);
+            j->rc = list_dirty(st, j->writes[i].file, j->writes[i].at + j->writes[i].len);
     }
     keep_pace(st, grown);
 }
@@ -428,7 +454,7 @@ static int remove_files(struct disk *d, const struct storage_job *j)
     return j->sync && j->unlink_count > 0 ? disk_sync_dir(d, j->unlink_dir) : 0;
 }
 
-static int finish_job(struct storage *st, const struct storage_job *j)
+static int finish_job(struct storage *st, struct storage_job *j)
 {
     int rc = j->rc;
     for (size_t i = 0; rc == 0 && j->sync && !j->journaled && i < j->write_count; i++)
@@ -437,6 +463,7 @@ static int finish_job(struct storage *st, const struct storage_job *j)
         rc = disk_sync_dir(st->opt.disk, j->new_names);
     if (rc == 0 && j->settle)
         rc = settle(st, j->dir);
+    j->safe = rc == 0;
     return rc == 0 ? remove_files(st->opt.disk, j) : rc;
 }
 
@@ -495,7 +522,7 @@ void storage_submit(struct storage_port *p, struct storage_job *j)
     struct storage *st = p->storage;
     j->port = p;
     j->rc = 0;
-    j->journaled = false;
+    j->journaled = j->safe = false;
     pthread_mutex_lock(&st->lock);
     bool was_empty = st->waiting.first == NULL;
     queue_push(&st->waiting, j);

@@ -43,6 +43,7 @@ struct storage_job {
     const char *unlink_dir;                     /* their folder; with `sync` it is synced after that */
     void (*done)(struct storage_job *, int rc); /* on the port's thread; may submit again */
     bool journaled; /* result: the sync was the journal's; the files follow by themselves */
+    bool safe;      /* result: all bytes are, even when something behind them has failed */
 
     struct storage_job *next; /* from here on the storage's own */
     struct storage_port *port;

@@ -93,6 +93,13 @@ void crash_book_ack(struct crash_book *b, uint64_t durable)
         b->acked++;
 }
 
+void crash_book_age(struct crash_book *b, int64_t now)
+{
+    int64_t age = b->n.limits.max_age_ns;
+    for (size_t i = 0; i < b->fates; i++)
+        b->fate[i].by_limit |= b->fate[i].died != 0 && age > 0 && b->fate[i].m.ts <= now - age;
+}
+
 void crash_book_wipe(struct crash_book *b)
 {
     struct store_limits l = b->n.limits;

@@ -56,6 +56,8 @@ void crash_book_end(struct crash_book *b, bool by_limit);
 void crash_book_done(struct crash_book *b, uint64_t mark);
 /* Everything up to this mark is durable. */
 void crash_book_ack(struct crash_book *b, uint64_t durable);
+/* The store was opened at that time: what is too old has gone by a limit, whatever else had removed it. */
+void crash_book_age(struct crash_book *b, int64_t now);
 /* The stream was removed: nothing of it may ever come back. */
 void crash_book_wipe(struct crash_book *b);
 

@@ -52,5 +52,10 @@ static void test_power_cuts(void)
     run_seeds(false);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_power_cuts)};
+static void test_failing_calls(void)
+{
+    run_seeds(true);
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_power_cuts), UNIT_TEST(test_failing_calls)};
 UNIT_MAIN("store crash", tests)

@@ -4,6 +4,7 @@
 #include "sim/sim_disk.h"
 #include "store/file_store.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define NOW   1795500000000000000LL
@@ -307,6 +308,34 @@ static void test_replacement_is_replaced(void)
     }
 }
 
+/* The same when the tombstone lies in a third block that stays. */
+static void test_knowledge_of_the_last_is_replaced(void)
+{
+    for (uint64_t n = 1; n <= 8; n++) {
+        struct rig r;
+        struct store_state st;
+        start(&r, n);
+        r.o.block_size = 230; /* two messages and a mark */
+        up(&r);
+        put(&r, "aaaa");
+        CU_ASSERT_EQUAL(store_skip(r.s, 0, 1, NOW), STORE_OK); /* 5, in the second block */
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        put(&r, "aa");
+        CU_ASSERT_EQUAL(store_skip(r.s, 0, 1, NOW), STORE_OK); /* 8, in the third */
+        drop(&r, 1, STORE_REMOVE);                             /* begins the fourth */
+        drop(&r, 3, STORE_REMOVE);
+        drop(&r, 4, STORE_REMOVE); /* the second block goes: the third tells of a later sequence */
+        drop(&r, 6, STORE_REMOVE);
+        drop(&r, 7, STORE_REMOVE); /* ... which goes, too */
+        sim_disk_cut_at(r.sim, n);
+        store_sync_now(r.s);
+        die(&r, true);
+        store_state(r.s, &st);
+        CU_ASSERT(st.last >= 5);
+        stop(&r);
+    }
+}
+
 /* A block without messages, which index.db does not list, is kept for a tombstone. What was removed from it
  * stays removed when the blocks with those tombstones go. */
 static void test_unlisted_block_keeps_its_tombstones(void)
@@ -403,11 +432,176 @@ static void test_truncate_voids_the_journal(void)
     stop(&r);
 }
 
+/* New limits are not safe before the removals that made room for them. */
+static void test_update_follows_removals(void)
+{
+    struct rig r;
+    start(&r, 1);
+    r.o.limits.max_msgs = 3;
+    up(&r);
+    put(&r, "aaa");
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    drop(&r, 2, STORE_REMOVE);
+    r.o.limits.max_msgs = 2;
+    CU_ASSERT_EQUAL(store_update(r.s, &r.o.limits, SLICE_LIT("{}"), NOW), STORE_OK);
+    die(&r, true);
+    CHECK(&r, 1, 3);
+    stop(&r);
+}
+
+/* ---- failing calls ---- */
+
+static void fail(struct rig *r, unsigned ops, const char *path, uint64_t after, uint64_t times)
+{
+    sim_disk_fail(r->sim, (struct sim_disk_rule){
+                              .ops = ops, .path = path, .after = after, .times = times, .error = -EIO});
+}
+
+/* Later writes answer with the error, what is lost is told, reads go on; and all is well when the disk is.
+ * covers: ST-153 */
+static void test_failed_write(void)
+{
+    static const enum sim_disk_op ops[] = {SIM_WRITE, SIM_SYNC};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        start(&r, seed);
+        up(&r);
+        put(&r, "aa");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        fail(&r, SIM_OP(ops[seed % 2]), "*.blk", 0, 0);
+        for (unsigned i = 1; i <= 3; i++) {
+            if (append(&r, "a") == STORE_OK)
+                CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_IO);
+            CU_ASSERT_EQUAL(r.last_failure, STORE_IO);
+            CU_ASSERT_EQUAL(r.msgs, 2); /* the loss was told */
+            CU_ASSERT_EQUAL(r.durable_seq, 2);
+        }
+        CU_ASSERT(r.failures > 0);
+        CHECK(&r, 1, 2);
+        sim_disk_heal(r.sim);
+        CU_ASSERT_EQUAL(store_maintain(r.s, NOW), STORE_OK);
+        CHECK(&r, 1, 2);
+        put(&r, "a");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        die(&r, true);
+        CHECK(&r, 1, 2, 3);
+        stop(&r);
+    }
+}
+
+/* An erase that is refused has changed nothing: no tombstone is left of it. */
+static void test_refused_erase(void)
+{
+    struct rig r;
+    bool removed;
+    start(&r, 1);
+    up(&r);
+    put(&r, "aa");
+    fail(&r, SIM_OP(SIM_RENAME), "*.blk.tmp", 0, 0);
+    CU_ASSERT_EQUAL(store_remove(r.s, 1, STORE_REMOVE_ERASE, &removed), STORE_IO);
+    CU_ASSERT_FALSE(removed);
+    CHECK(&r, 1, 2);
+    sim_disk_heal(r.sim);
+    die(&r, true);
+    CHECK(&r, 1, 2);
+    stop(&r);
+}
+
+/* A file is gone, and then its folder is not synced: what was written instead of it stays. */
+static void test_failure_behind_a_removal(void)
+{
+    struct rig r;
+    struct store_state st;
+    start(&r, 1);
+    up(&r);
+    put(&r, "a");
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    drop(&r, 1, STORE_REMOVE); /* the second block remembers it */
+    fail(&r, SIM_OP(SIM_SYNC_DIR), "/js/S/msgs", 1, 1);
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_IO);
+    CU_ASSERT_FALSE(exists(&r, "/js/S/msgs/1.blk"));
+    store_state(r.s, &st);
+    CU_ASSERT_EQUAL(st.last, 1);
+    stop(&r);
+}
+
+/* Two stores with a message each that is safe in the journal alone. */
+static struct store *journaled_pair(struct rig *r)
+{
+    struct store *other;
+    uint64_t seq;
+    struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
+    struct file_store_options o = r->o;
+    o.dir = "/js/T";
+    o.name = SLICE_LIT("T");
+    o.hooks = (struct store_hooks){0};
+    CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &other), STORE_OK);
+    CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
+    CU_ASSERT_EQUAL(store_commit(other), STORE_OK);
+    put(r, "a");
+    CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
+    return other;
+}
+
+/* A sync that fails may have dropped the bytes, and the next one says nothing of them: until they are written
+ * again the journal keeps them. */
+static void test_sync_after_a_failed_one(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        start(&r, seed);
+        up(&r);
+        struct store *other = journaled_pair(&r);
+        fail(&r, SIM_OP(SIM_SYNC), "/js/S/msgs/1.blk", 0, 1);
+        CU_ASSERT_EQUAL(store_truncate(r.s, 1, NOW), STORE_IO); /* wants all in the blocks */
+        CHECK(&r, 1);
+        CU_ASSERT_EQUAL(store_truncate(r.s, 1, NOW), STORE_OK);
+        sim_disk_crash(r.sim);
+        store_close(other, NOW);
+        die(&r, true);
+        CHECK(&r, 1);
+        stop(&r);
+    }
+}
+
+/* What the journal holds for a block is not given up because the block's key can not be read just now. */
+static void test_replay_waits_for_the_key(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        start(&r, seed);
+        r.o.keys = (struct store_keys){.key = SLICE_LIT("secret"), .info = SLICE_LIT("ACC")};
+        up(&r);
+        struct store *other = journaled_pair(&r);
+        sim_disk_crash(r.sim);
+        store_close(other, NOW);
+        down(&r);
+        sim_disk_start(r.sim);
+        fail(&r, SIM_OP(SIM_OPEN), "/js/S/msgs/1.key", 0, 1);
+        CU_ASSERT_EQUAL(try_up(&r), STORE_IO);
+        down(&r);
+        up(&r);
+        CHECK(&r, 1);
+        stop(&r);
+    }
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_all_blocks_synced_after_a_kill), UNIT_TEST(test_blocks_synced_before_files_go),
-    UNIT_TEST(test_compaction_outdates_the_index),  UNIT_TEST(test_removal_keeps_its_place),
-    UNIT_TEST(test_replacement_is_replaced),        UNIT_TEST(test_unlisted_block_keeps_its_tombstones),
-    UNIT_TEST(test_zeros_in_an_empty_block),        UNIT_TEST(test_truncate_remembers_limits),
+    UNIT_TEST(test_all_blocks_synced_after_a_kill),
+    UNIT_TEST(test_blocks_synced_before_files_go),
+    UNIT_TEST(test_compaction_outdates_the_index),
+    UNIT_TEST(test_removal_keeps_its_place),
+    UNIT_TEST(test_replacement_is_replaced),
+    UNIT_TEST(test_knowledge_of_the_last_is_replaced),
+    UNIT_TEST(test_unlisted_block_keeps_its_tombstones),
+    UNIT_TEST(test_zeros_in_an_empty_block),
+    UNIT_TEST(test_truncate_remembers_limits),
+    UNIT_TEST(test_update_follows_removals),
     UNIT_TEST(test_truncate_voids_the_journal),
+    UNIT_TEST(test_failed_write),
+    UNIT_TEST(test_refused_erase),
+    UNIT_TEST(test_failure_behind_a_removal),
+    UNIT_TEST(test_sync_after_a_failed_one),
+    UNIT_TEST(test_replay_waits_for_the_key),
 };
 UNIT_MAIN("store faults", tests)

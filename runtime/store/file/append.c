@@ -200,6 +200,7 @@ enum store_rc fs_append(struct store *s, const struct store_append *a, int64_t n
     if (rc != STORE_OK)
         return rc;
     uint64_t seq = fs->last + 1;
+    unsigned generation = fs->generation;
     struct block *b;
     rc = prepare(fs, a, seq, size, &b);
     if (rc != STORE_OK)
@@ -219,10 +220,13 @@ enum store_rc fs_append(struct store *s, const struct store_append *a, int64_t n
         rc = fs_enforce_subject(fs, a->subject);
     if (rc == STORE_OK)
         rc = fs_enforce(fs);
-    if (rc != STORE_OK) /* the message is stored; what is too many goes another time */
+    if (rc != STORE_OK) { /* the message is stored; what is too many goes another time */
         fs_log(fs, 2, "Limits could not be enforced: %s", store_rc_text(rc));
+        fs->over_limits = true;
+    }
     fs_relieve(fs);
-    return STORE_OK;
+    return fs->generation == generation ? STORE_OK
+                                        : STORE_IO; /* a write has failed, and the message is gone */
 }
 
 /* A record without subject and body at the end of the last block. */

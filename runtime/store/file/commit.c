@@ -65,16 +65,17 @@ static void note_cuts(struct file_store *fs)
         abort();
     for (size_t i = 0; i < fs->block_count; i++) {
         const struct block *b = fs->blocks[i];
-        if (b->durable < b->raw)
-            fs->cuts[fs->cut_count++] = (struct cut_file){b->index, b->durable};
+        bool cut = b->durable < b->raw;
+        if (cut || b->needs_sync)
+            fs->cuts[fs->cut_count++] =
+                (struct cut_file){.block = b->index, .size = cut ? b->durable : UINT64_MAX};
     }
 }
 
 /* Nothing behind the durable mark can be trusted to be on disk: the files are to be cut back to what is, and
  * all starts again from there. */
-static void write_failed(struct file_store *fs, int disk_rc)
+static void start_again(struct file_store *fs, enum store_rc rc)
 {
-    enum store_rc rc = files_rc(disk_rc);
     fs_log(fs, 3, "Write failed: %s", store_rc_text(rc));
     tell(fs, rc);
     fs->failed = rc;
@@ -83,21 +84,32 @@ static void write_failed(struct file_store *fs, int disk_rc)
     fs_reload(fs); /* on failure the store stays failed, and the next append tries again */
 }
 
+void fs_undo(struct file_store *fs, enum store_rc rc)
+{
+    unsigned generation = fs->generation;
+    fs->commit_wanted = false;
+    if (fs->quiet || fs_wait_idle(fs) != STORE_OK || fs->generation != generation)
+        return; /* undone already */
+    start_again(fs, rc);
+}
+
 static void on_done(struct storage_job *job, int rc)
 {
     struct commit *c = (struct commit *)job;
     struct file_store *fs = c->block->fs;
     struct block *b = c->block;
     uint64_t end = c->end, mark = c->mark, last_seq = c->last_seq;
-    bool wrote = job->write_count > 0, synced = job->sync, journaled = job->journaled;
+    bool wrote = job->write_count > 0, synced = job->sync, journaled = job->journaled, safe = job->safe;
     uint32_t named = job->new_names != NULL ? c->named : 0; /* younger names are not safe yet */
     release_job(fs);
+    if (safe) {
+        fs->backlog -= end - b->durable;
+        b->durable = end;
+    }
     if (rc < 0) {
-        write_failed(fs, rc);
+        start_again(fs, files_rc(rc));
         return;
     }
-    fs->backlog -= end - b->durable;
-    b->durable = end;
     if (wrote) /* else its file took no part in the sync */
         b->needs_sync = journaled || (!synced && (b->needs_sync || end > 0));
     fs->journaled |= journaled;
@@ -196,7 +208,7 @@ static void submit_next(struct file_store *fs)
     c->job.sync = fs->sync == STORE_SYNC_ALWAYS;
     if (!fill_write(c, b, c->end) || !take_unlinks(fs, c)) {
         release_job(fs);
-        write_failed(fs, -ENOMEM);
+        start_again(fs, STORE_NO_MEMORY);
         return;
     }
     c->out = true;

@@ -118,6 +118,7 @@ struct block {
     bool needs_sync;   /* bytes were written that are not synced */
     bool new_name;     /* its folder entry is not synced */
     bool damaged;      /* some of its messages are lost: reported */
+    bool key_waits;    /* it is N.key.new that `key` is from */
     bool key_loaded;   /* `key` is valid, or the file is known to be plain */
     bool plain_file;   /* not encrypted though the store is: from before a key was configured */
     bool rekey;        /* encrypted, but not as configured now: to be rewritten */
@@ -234,6 +235,7 @@ struct file_store {
     bool ttl_counts_known; /* the blocks' `ttls` say which blocks need no look (index.db version 2 and later)
                             */
     bool quiet;            /* recovery: no hooks */
+    bool over_limits;      /* there may be too much, because a removal has failed */
     int64_t index_due;
     int64_t sync_due;
     size_t maintain_at;   /* block to look at next */
@@ -242,7 +244,8 @@ struct file_store {
     uint32_t next_number; /* of a new block, at least */
     struct cut_file {     /* files whose tails a failed write has left: cut before anything is read again */
         uint32_t block;
-        uint64_t size;
+        uint64_t size; /* UINT64_MAX: all is good that is there, if only it is on disk */
+        bool again;    /* it was tried before */
     } * cuts;
     size_t cut_count;
 };
@@ -380,6 +383,9 @@ enum store_rc fs_sync_now(struct store *);
 enum store_rc fs_sync_blocks(struct file_store *);
 /* Wait until nothing of this store is with the storage. */
 enum store_rc fs_wait_idle(struct file_store *);
+/* An operation has failed in its middle: all that is not durable is undone and reported as failed, as after a
+ * write that fails. Blocks are new ones afterwards. */
+void fs_undo(struct file_store *, enum store_rc);
 /* Hand over what waits when it is much; at the end of an operation. */
 void fs_relieve(struct file_store *);
 void fs_progress(struct store *, struct store_progress *);

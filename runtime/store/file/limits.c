@@ -119,7 +119,10 @@ enum store_rc fs_update(struct store *s, const struct store_limits *l, slice met
     if (fs->closed)
         return STORE_CLOSED;
     if (meta.len > 0) {
-        enum store_rc rc = fs_write_meta(fs, meta);
+        /* Limits that outlive a crash must find what they were set upon, or they take too much. */
+        enum store_rc rc = fs_sync_now(s);
+        if (rc == STORE_OK)
+            rc = fs_write_meta(fs, meta);
         if (rc != STORE_OK)
             return rc;
     }
@@ -141,5 +144,9 @@ enum store_rc fs_update(struct store *s, const struct store_limits *l, slice met
     if (rc == STORE_OK && l->max_age_ns > 0)
         rc = fs_expire(s, now, SIZE_MAX, &due);
     fs_changed(fs);
-    return rc;
+    if (rc != STORE_OK) { /* they hold; what is too many goes another time */
+        fs_log(fs, 2, "Limits could not be enforced: %s", store_rc_text(rc));
+        fs->over_limits = true;
+    }
+    return STORE_OK;
 }

@@ -110,6 +110,18 @@ static enum store_rc index_by_timer(struct file_store *fs, int64_t now)
     return rc == STORE_OK ? fs_write_side_files(fs) : rc;
 }
 
+/* Again what an append could not do. */
+static enum store_rc enforce_again(struct file_store *fs)
+{
+    if (!fs->over_limits)
+        return STORE_OK;
+    enum store_rc rc = fs_enforce_all_subjects(fs);
+    if (rc == STORE_OK)
+        rc = fs_enforce(fs);
+    fs->over_limits = rc != STORE_OK;
+    return rc;
+}
+
 enum store_rc fs_maintain(struct store *s, int64_t now)
 {
     struct file_store *fs = fs_of(s);
@@ -117,7 +129,9 @@ enum store_rc fs_maintain(struct store *s, int64_t now)
         return STORE_CLOSED;
     if (fs->failed != STORE_OK)
         return fs_reload(fs);
-    enum store_rc rc = sync_by_timer(fs, now);
+    enum store_rc rc = enforce_again(fs);
+    if (rc == STORE_OK)
+        rc = sync_by_timer(fs, now);
     if (rc == STORE_OK)
         rc = care_for_some(fs);
     if (rc == STORE_OK)

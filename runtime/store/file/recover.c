@@ -63,14 +63,17 @@ enum store_rc fs_list_blocks(struct file_store *fs, struct block_numbers *out)
 /* ---- keys that a crash left beside their blocks ---- */
 
 /* The block's file begins with a record (or a compressed form) under the key that is loaded now. */
-static bool key_fits(struct block *b)
+static enum store_rc key_fits(struct block *b, bool *fits)
 {
     struct byte_buf plain = {0};
     struct record r;
-    bool fits = block_read_plain(b, &plain) == STORE_OK &&
-                (b->compressed || record_decode(plain.ptr, plain.len, &b->hash, &r) == RECORD_GOOD);
+    enum store_rc rc = block_load_key(b);
+    if (rc == STORE_OK)
+        rc = block_read_plain(b, &plain);
+    *fits =
+        rc == STORE_OK && (b->compressed || record_decode(plain.ptr, plain.len, &b->hash, &r) == RECORD_GOOD);
     buf_free(&plain);
-    return fits;
+    return files_trouble(rc) ? rc : STORE_OK;
 }
 
 /* N.key.new: the block may be the rewritten one already. */
@@ -82,8 +85,11 @@ static enum store_rc settle_key(struct file_store *fs, uint32_t number)
         return STORE_NO_MEMORY;
     block_path(b, ".key.new", from);
     block_path(b, ".key", to);
-    bool old_fits = block_load_key(b) == STORE_OK && key_fits(b);
+    bool old_fits;
+    enum store_rc known = key_fits(b, &old_fits);
     block_free(b);
+    if (known != STORE_OK)
+        return known;
     int rc = old_fits ? disk_unlink(fs->host.disk, from) : disk_rename(fs->host.disk, from, to);
     if (rc == 0)
         rc = disk_sync_dir(fs->host.disk, fs->msgs);
@@ -182,7 +188,10 @@ static enum store_rc check_last_block(struct file_store *fs)
     disk_close(f);
     if (n < 0)
         return files_rc((int)n);
-    if (n < (ssize_t)sizeof head || block_load_key(b) != STORE_OK ||
+    enum store_rc key = block_load_key(b);
+    if (files_trouble(key))
+        return key;
+    if (n < (ssize_t)sizeof head || key != STORE_OK ||
         (fs->encrypted && !b->plain_file && !crypt_block(&b->key, 0, head, head, sizeof head)))
         return STORE_OK;
     b->compressed = memcmp(head, "cmp", 3) == 0;
@@ -234,12 +243,25 @@ void fs_forget_all(struct file_store *fs)
     fs->maintain_at = 0;
 }
 
+/* Once more what the file holds: where its sync has failed, the system may have forgotten to write it. */
+static int write_again(struct disk_file *f, uint64_t size)
+{
+    uint8_t piece[4096];
+    ssize_t n = 1;
+    for (uint64_t at = 0; n > 0 && at < size; at += (uint64_t)n) {
+        n = disk_pread(f, piece, size - at < sizeof piece ? (size_t)(size - at) : sizeof piece, at);
+        if (n > 0)
+            n = disk_pwrite(f, piece, (size_t)n, at);
+    }
+    return n < 0 ? (int)n : 0;
+}
+
 /* Cut the tails that a failed write has left, for good: what was reported as failed must not come back after
  * a crash. */
 static enum store_rc cut_tails(struct file_store *fs)
 {
     while (fs->cut_count > 0) {
-        const struct cut_file *c = &fs->cuts[fs->cut_count - 1];
+        struct cut_file *c = &fs->cuts[fs->cut_count - 1];
         char path[DISK_PATH_MAX];
         struct disk_file *f;
         struct disk_stat st;
@@ -247,12 +269,20 @@ static enum store_rc cut_tails(struct file_store *fs)
         int rc = disk_open(fs->host.disk, path, DISK_WRITE, &f);
         if (rc == 0) {
             rc = disk_file_stat(f, &st);
+            if (rc == 0 && c->again && c->size != UINT64_MAX &&
+                st.size <= c->size) { /* a cut that is seen and may not be on disk */
+                ssize_t n = disk_pwrite(f, "", 1, c->size);
+                rc = n < 0 ? (int)n : disk_truncate(f, c->size);
+            }
             if (rc == 0 && st.size > c->size)
                 rc = disk_truncate(f, c->size);
+            if (rc == 0)
+                rc = write_again(f, c->size < st.size ? c->size : st.size);
             if (rc == 0)
                 rc = disk_sync(f);
             disk_close(f);
         }
+        c->again = true;
         if (rc < 0 && rc != -ENOENT)
             return files_rc(rc);
         fs->cut_count--;

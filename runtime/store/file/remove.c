@@ -47,14 +47,14 @@ void fs_unlink_path_later(struct file_store *fs, const char *path)
     fs->unlinks[fs->unlink_count++] = u;
 }
 
-/* The block goes with what it never wrote: files that waited for that wait for what was written again
- * instead.
- */
+/* The block goes with bytes that it never wrote. Files that became useless behind them wait for what is
+ * written instead. */
 static void move_unlinks(struct file_store *fs, const struct block *b)
 {
-    for (size_t i = 0; i < fs->unlink_count; i++) {
-        if (fs->unlinks[i].block == b->index && fs->unlinks[i].end > b->handed)
-            put_at_end(fs, &fs->unlinks[i]);
+    for (size_t i = 0; i < fs->unlink_count && b->handed < b->raw; i++) {
+        struct later_unlink *u = &fs->unlinks[i];
+        if (u->block > b->index || (u->block == b->index && u->end > b->handed))
+            put_at_end(fs, u);
     }
 }
 
@@ -208,7 +208,7 @@ static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t se
     return STORE_OK;
 }
 
-/* Overwrite the message in the image and write the block anew. */
+/* Overwrite the message, which is the removal: the block is written anew. */
 static enum store_rc erase(struct block *b, uint64_t seq)
 {
     struct file_store *fs = b->fs;
@@ -220,18 +220,44 @@ static enum store_rc erase(struct block *b, uint64_t seq)
         rc = block_load(b, &m);
     if (rc != STORE_OK)
         return rc;
+    struct byte_buf content = {0};
     size_t i = image_lower_bound(m, seq);
-    uint8_t *rec = image_record(m, i);
+    buf_bytes(&content, m->buf->bytes, m->len);
+    if (content.failed) {
+        buf_free(&content);
+        return STORE_NO_MEMORY;
+    }
+    uint8_t *rec = content.ptr + m->offsets[i];
     size_t fill_len = (get_u32(rec) & 0x7fffffff) - RECORD_MIN;
     uint8_t *fill = malloc(fill_len + 1);
-    if (fill == NULL)
-        return STORE_NO_MEMORY;
-    fs->host.random(fs->host.random_ctx, fill, fill_len);
-    record_erase(rec, &b->hash, fill);
+    if (fill != NULL) {
+        fs->host.random(fs->host.random_ctx, fill, fill_len);
+        record_erase(rec, &b->hash, fill);
+        rc = block_rewrite(b, buf_view(&content), !is_last(b) && b->compressed);
+        if (rc != STORE_OK)
+            fs_reload(fs); /* the file says whether it has happened */
+    } else {
+        rc = STORE_NO_MEMORY;
+    }
     free(fill);
-    memmove(&m->offsets[i], &m->offsets[i + 1], (m->count - i - 1) * sizeof m->offsets[0]);
-    m->count--;
-    return block_rewrite(b, slice_make(m->buf->bytes, m->len), !is_last(b) && b->compressed);
+    buf_free(&content);
+    return rc;
+}
+
+/* Before the message leaves the books. When a part of that fails, what was written of it must go, too, or a
+ * message that is still there would be gone after a restart. */
+static enum store_rc remember_removal(struct file_store *fs, struct block *b, uint64_t seq, int64_t ts,
+                                      enum store_remove_how how, bool erased)
+{
+    uint64_t before = fs->written;
+    enum store_rc rc = STORE_OK;
+    if (b->msgs == 1)
+        rc = remember_only(fs, b, seq, ts, how != STORE_REMOVE_LIMIT);
+    else if (how != STORE_REMOVE_LIMIT)
+        rc = fs_tombstone(fs, seq, ts);
+    if (rc != STORE_OK && fs->written != before && !erased)
+        fs_undo(fs, rc);
+    return rc;
 }
 
 enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t seq,
@@ -252,21 +278,28 @@ enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t
     memcpy(subject, m.subject.ptr, subject_len);
     subject[subject_len] = 0;
 
-    if (b->msgs == 1)
-        rc = remember_only(fs, b, seq, ts, how != STORE_REMOVE_LIMIT);
-    else if (how != STORE_REMOVE_LIMIT)
-        rc = fs_tombstone(fs, seq, ts);
-    if (rc == STORE_OK && how == STORE_REMOVE_ERASE && !fs->encrypted)
+    bool erased = how == STORE_REMOVE_ERASE && !fs->encrypted, remembered = true;
+    if (erased)
         rc = erase(b, seq);
-    if (rc == STORE_OK)
+    if (rc == STORE_OK) {
+        rc = remember_removal(fs, b, seq, ts, how, erased);
+        remembered = rc == STORE_OK;
+        if (erased) /* what is erased needs no tombstone, but its block must stay without one */
+            rc = STORE_OK;
+    }
+    if (rc == STORE_OK) {
         rc = uncount(fs, b, seq, size);
+        if (rc != STORE_OK)
+            fs_undo(fs, rc);
+    }
     if (rc == STORE_OK) {
         slice name = slice_make(subject, subject_len);
         if (fs->subjects != NULL && subject_len > 0)
             subject_index_remove(fs->subjects, name, seq);
         fs_changed(fs);
         fs_report(fs, -1, -(int64_t)size, seq, name);
-        rc = fs_drop_if_useless(fs, b);
+        if (remembered)
+            rc = fs_drop_if_useless(fs, b);
     }
     free(subject);
     return rc;
@@ -306,15 +339,18 @@ static enum store_rc carry_tombstones(struct file_store *fs, struct block *b)
 
 enum store_rc fs_drop_block(struct file_store *fs, struct block *b)
 {
-    uint64_t msgs = b->msgs, bytes = b->bytes;
+    uint64_t msgs = b->msgs, bytes = b->bytes, before = fs->written;
     bool wrote;
     enum store_rc rc = remember_last(fs, b, &wrote);
     if (rc == STORE_OK)
         rc = carry_tombstones(fs, b);
     if (rc == STORE_OK && fs->subjects != NULL)
         rc = fs_forget_subjects(fs, b);
-    if (rc != STORE_OK)
+    if (rc != STORE_OK) {
+        if (fs->written != before)
+            fs_undo(fs, rc); /* the last message is remembered as removed */
         return rc;
+    }
     fs->msg_count -= msgs;
     fs->byte_count -= bytes;
     b->msgs = 0;

@@ -1,7 +1,6 @@
 /* After a crash: bytes that were acknowledged through the journal go into the blocks.
  *
- * An entry is a run of whole records. Where the block has the same records, nothing is to do; where it has
- * none that are sound (bytes that never reached it, or half of them), the entry's are written. Where it has
+ * An entry is a run of whole records. It is written unless the block has other records there. Where it has
  * other sound records, then somebody else (the Go server) has written the stream since: those are the truth
  * now, and the journal's are given up. */
 #include "store/file/fs.h"
@@ -47,8 +46,9 @@ static int put_bytes(struct replay *rp, struct block *b, struct disk_file *f, co
         n = -ENOMEM;
     int rc = n < 0 ? (int)n : 0;
     size_t at = rc == 0 ? same_until(run, len, have, (size_t)n, &b->hash, &rp->conflict) : len;
-    if (rc == 0 && !rp->conflict && at < len) {
-        ssize_t written = disk_pwrite(f, e->bytes.ptr + at, len - at, e->offset + at);
+    if (rc == 0 &&
+        !rp->conflict) { /* all of it: what is there may be in memory only, and its sync have failed */
+        ssize_t written = disk_pwrite(f, e->bytes.ptr, len, e->offset);
         rc = written < 0 ? (int)written : 0;
         rp->bytes += len - at;
     }
@@ -67,10 +67,13 @@ static int replay_entry(void *ctx, const struct journal_entry *e)
     if (b == NULL)
         return -ENOMEM;
     block_path(b, ".blk", path);
-    int rc = disk_open(rp->fs->host.disk, path, DISK_WRITE, &f);
-    if (rc == -ENOENT /* the block was removed for good */ || block_load_key(b) != STORE_OK) {
+    enum store_rc key = block_load_key(b);
+    int rc = files_trouble(key) ? -EIO : 0;
+    if (key == STORE_OK)
+        rc = disk_open(rp->fs->host.disk, path, DISK_WRITE, &f);
+    if (rc == -ENOENT) { /* the block was removed for good */
         rc = 0;
-    } else if (rc == 0) {
+    } else if (key == STORE_OK && rc == 0) {
         rc = put_bytes(rp, b, f, e);
         disk_close(f);
         if (rc == 0 && !seqset_insert(&rp->touched, e->block))

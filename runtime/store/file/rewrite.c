@@ -36,14 +36,47 @@ static enum store_rc put_new_key(struct block *b, struct crypt_key *key)
     return files_write(fs->host.disk, path, slice_make(file, crypt_key_file_size(key->cipher)), fs->msgs);
 }
 
-static enum store_rc move_key_in(struct block *b)
+/* The block's new file is there for good; then its key gets its name. */
+static enum store_rc settle_names(struct block *b)
 {
     struct file_store *fs = b->fs;
     char from[DISK_PATH_MAX], to[DISK_PATH_MAX];
-    block_path(b, ".key.new", from);
-    block_path(b, ".key", to);
-    int rc = disk_rename(fs->host.disk, from, to);
-    return files_rc(rc < 0 ? rc : disk_sync_dir(fs->host.disk, fs->msgs));
+    int rc = disk_sync_dir(fs->host.disk, fs->msgs);
+    if (rc == 0 && b->key_waits) {
+        block_path(b, ".key.new", from);
+        block_path(b, ".key", to);
+        rc = disk_rename(fs->host.disk, from, to);
+        if (rc == 0) {
+            b->key_waits = false;
+            rc = disk_sync_dir(fs->host.disk, fs->msgs);
+        }
+    }
+    if (rc == 0)
+        b->new_name = false;
+    return files_rc(rc);
+}
+
+/* The file is the new one from here on, whatever becomes of its name. */
+static void adopt_file(struct block *b, slice plain, uint64_t disk_size, bool compressed,
+                       const struct crypt_key *key)
+{
+    if (key != NULL) {
+        b->key = *key;
+        b->key_loaded = b->key_waits = true;
+        b->plain_file = b->rekey = false;
+    }
+    bool own_image = b->image != NULL && b->image->buf->bytes == plain.ptr;
+    b->raw = b->handed = b->durable = plain.len;
+    b->disk = disk_size;
+    b->compressed = compressed;
+    b->needs_sync = false;
+    b->new_name = true;
+    b->reserved = 0;
+    if (b->file != NULL)
+        storage_file_release(b->file);
+    b->file = NULL;
+    if (b->image != NULL && !own_image)
+        image_free(b->fs->host.cache, b->image);
 }
 
 enum store_rc block_rewrite(struct block *b, slice plain, bool compress)
@@ -52,32 +85,19 @@ enum store_rc block_rewrite(struct block *b, slice plain, bool compress)
     struct crypt_key key = {0};
     struct byte_buf out = {0};
     char path[DISK_PATH_MAX];
-    uint64_t plain_len = plain.len;
-    bool own_image = b->image != NULL && b->image->buf->bytes == plain.ptr;
-    enum store_rc rc = fs->encrypted ? put_new_key(b, &key) : STORE_OK;
+    /* The key that waits is the file's: a newer one must not take its name. */
+    enum store_rc rc = b->key_waits ? settle_names(b) : STORE_OK;
+    if (rc == STORE_OK && fs->encrypted)
+        rc = put_new_key(b, &key);
     if (rc == STORE_OK)
         rc = outer_form(plain, compress, fs->encrypted ? &key : NULL, &out);
     if (rc == STORE_OK) {
         block_path(b, ".blk", path);
-        rc = files_write(fs->host.disk, path, buf_view(&out), fs->msgs);
-    }
-    if (rc == STORE_OK && fs->encrypted) {
-        rc = move_key_in(b);
-        b->key = key;
-        b->key_loaded = true;
-        b->plain_file = b->rekey = false;
+        rc = files_write(fs->host.disk, path, buf_view(&out), NULL);
     }
     if (rc == STORE_OK) {
-        b->raw = b->handed = b->durable = plain_len;
-        b->disk = out.len;
-        b->compressed = compress && plain_len >= 8;
-        b->needs_sync = b->new_name = false;
-        b->reserved = 0;
-        if (b->file != NULL)
-            storage_file_release(b->file);
-        b->file = NULL;
-        if (b->image != NULL && !own_image)
-            image_free(fs->host.cache, b->image);
+        adopt_file(b, plain, out.len, compress && plain.len >= 8, fs->encrypted ? &key : NULL);
+        rc = settle_names(b);
     }
     buf_free(&out);
     return rc;

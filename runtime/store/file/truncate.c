@@ -151,8 +151,13 @@ static enum store_rc cut_files(struct file_store *fs, struct cut *c)
         rc = keep_tombstones(fs->blocks[i], 0, c);
     struct block *holder = block_of(fs, c->last);
     struct store_msg m;
-    bool live =
-        holder != NULL && block_is_live(holder, c->last) && block_message(holder, c->last, &m) == STORE_OK;
+    bool live = rc == STORE_OK && holder != NULL && block_is_live(holder, c->last);
+    if (live)
+        rc = block_message(holder, c->last, &m);
+    if (rc == STORE_NOT_FOUND) { /* damaged */
+        live = false;
+        rc = STORE_OK;
+    }
     if (rc == STORE_OK)
         rc = write_kept(fs, c, live, live ? m.ts : fs->last_ts, &stay);
     if (rc == STORE_OK)
