@@ -175,19 +175,31 @@ static enum store_rc remember_only(struct file_store *fs, struct block *b, uint6
     return rc == STORE_OK && needed ? fs_tombstone(fs, seq, ts) : rc;
 }
 
+/* The time of the block's first message when `seq` is gone; a damaged one has that of the one before. */
+static enum store_rc first_ts_without(struct block *b, uint64_t seq, int64_t *ts)
+{
+    struct store_msg m;
+    *ts = b->first_ts;
+    if (seq != b->first || b->msgs == 1)
+        return STORE_OK;
+    enum store_rc rc = block_message(b, seqset_next_gap(&b->deleted, seq + 1), &m);
+    if (rc == STORE_OK)
+        *ts = m.ts;
+    return rc == STORE_NOT_FOUND ? STORE_OK : rc;
+}
+
 /* The first live message of the block is gone: the next one is the first. */
-static void advance_first(struct block *b, uint64_t gone)
+static void advance_first(struct block *b, uint64_t gone, int64_t ts)
 {
     uint64_t next = seqset_next_gap(&b->deleted, gone + 1);
     seqset_remove_below(&b->deleted, next);
     b->first = next;
-    struct store_msg m;
-    if (block_message(b, next, &m) == STORE_OK) /* a damaged one leaves the time of the one before */
-        b->first_ts = m.ts;
+    b->first_ts = ts;
 }
 
 /* Books of the block and the stream without the message. */
-static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t seq, uint64_t size)
+static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t seq, uint64_t size,
+                             int64_t first_ts)
 {
     if (seq != b->first && b->msgs > 1 && !seqset_insert(&b->deleted, seq))
         return STORE_NO_MEMORY;
@@ -201,7 +213,7 @@ static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t se
         b->first_ts = 0;
         seqset_clear(&b->deleted);
     } else if (seq == b->first) {
-        advance_first(b, seq);
+        advance_first(b, seq, first_ts);
     }
     if (seq == fs->first)
         fs_update_first(fs);
@@ -279,7 +291,9 @@ enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t
     subject[subject_len] = 0;
 
     bool erased = how == STORE_REMOVE_ERASE && !fs->encrypted, remembered = true;
-    if (erased)
+    int64_t first_ts;
+    rc = first_ts_without(b, seq, &first_ts);
+    if (rc == STORE_OK && erased)
         rc = erase(b, seq);
     if (rc == STORE_OK) {
         rc = remember_removal(fs, b, seq, ts, how, erased);
@@ -288,7 +302,7 @@ enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t
             rc = STORE_OK;
     }
     if (rc == STORE_OK) {
-        rc = uncount(fs, b, seq, size);
+        rc = uncount(fs, b, seq, size, first_ts);
         if (rc != STORE_OK)
             fs_undo(fs, rc);
     }
