@@ -186,6 +186,7 @@ static int sim_open(struct disk *base, const char *path, int flags, struct disk_
     if (rc == 0 && d->cutting) {
         rc = leave(d, 0);
         sim_close(*out);
+        *out = NULL;
         return rc;
     }
     return leave(d, rc);

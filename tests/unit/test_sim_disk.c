@@ -487,12 +487,26 @@ static void test_same_seed(void)
     CU_ASSERT_NOT_EQUAL(history(1), history(2));
 }
 
+/* The power goes while a file is opened: there is no handle. */
+static void test_cut_in_open(void)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct rig r = rig_new(seed);
+        struct disk_file *f = NULL;
+        sim_disk_cut_at(r.sim, 1);
+        CU_ASSERT_EQUAL(disk_open(r.d, "/d/a", DISK_WRITE | DISK_CREATE, &f), -EIO);
+        CU_ASSERT_PTR_NULL(f);
+        sim_disk_start(r.sim);
+        rig_free(&r);
+    }
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_files),       UNIT_TEST(test_names),         UNIT_TEST(test_lock),
     UNIT_TEST(test_cut_files),   UNIT_TEST(test_cut_overwrite), UNIT_TEST(test_cut_replace),
     UNIT_TEST(test_cut_names),   UNIT_TEST(test_cut_folder),    UNIT_TEST(test_kill),
     UNIT_TEST(test_cut_at),      UNIT_TEST(test_rules),         UNIT_TEST(test_short_write),
     UNIT_TEST(test_failed_sync), UNIT_TEST(test_full),          UNIT_TEST(test_rot),
-    UNIT_TEST(test_same_seed),
+    UNIT_TEST(test_same_seed),   UNIT_TEST(test_cut_in_open),
 };
 UNIT_MAIN("sim_disk", tests)
