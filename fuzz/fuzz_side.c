@@ -1,7 +1,9 @@
-/* Any bytes as thw.db, sched.db and sources.db: the readers end, stay inside, and a store with such a thw.db
- * opens and expires its messages all the same. */
+/* Any bytes as thw.db, sched.db and sources.db: the readers end, stay inside, a store with such a thw.db
+ * opens and expires its messages all the same, and the tables believe of the others only what the store's
+ * messages allow. */
 #include "store_fuzz.h"
-#include "store/format/side_files.h"
+#include "store/schedule_table.h"
+#include "store/source_table.h"
 
 static void read_all(slice bytes)
 {
@@ -25,6 +27,42 @@ static void read_all(slice bytes)
     fuzz_check(entries <= 3 * bytes.len);
 }
 
+static void no_schedule(void *ctx, const struct store_msg *m, struct schedule_message *out)
+{
+    (void)m;
+    (void)out;
+    ++*(uint64_t *)ctx;
+}
+
+/* The store holds one message at most, "a", without a schedule and from no source. */
+static void fill_tables(struct store *s, slice bytes)
+{
+    static const uint8_t seed[16] = {1};
+    slice name = SLICE_LIT("A > >"), identity;
+    uint64_t read = 0, from, seq, looked_at;
+    int64_t next;
+    enum side_fault fault;
+    struct schedule_table *t = schedule_table_new(seed);
+    struct source_table *sources = source_table_new(&name, 1);
+    fuzz_check(t != NULL && sources != NULL);
+    fuzz_check(schedule_table_recover(t, s, bytes, no_schedule, &read, &from, &fault) == STORE_OK);
+    fuzz_check(read <= 1 && schedule_table_count(t) <= 1);
+    fuzz_check(schedule_table_find(t, SLICE_LIT("a"), &seq, &next) == (schedule_table_count(t) == 1));
+    fuzz_check(source_table_recover(sources, s, bytes, &looked_at, &fault) == STORE_OK);
+    fuzz_check(looked_at <= 1 && source_table_find(sources, name, &seq, &identity));
+    struct byte_buf again = {0};
+    if (source_table_encode(sources, 1, &again)) {
+        uint64_t was = seq;
+        source_table_free(sources);
+        sources = source_table_new(&name, 1);
+        fuzz_check(source_table_recover(sources, s, buf_view(&again), &looked_at, &fault) == STORE_OK);
+        fuzz_check(source_table_find(sources, name, &seq, &identity) && seq == was);
+    }
+    buf_free(&again);
+    source_table_free(sources);
+    schedule_table_free(t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct store_fuzz f;
@@ -46,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     store_fuzz_put(&f, "thw.db", bytes);
     fuzz_check(file_store_open(&f.o, &s) == STORE_OK);
     fuzz_check(store_expire(s, SIM_EPOCH_NS + INT64_C(11000000000), 100, &due) == STORE_OK);
+    fill_tables(s, bytes);
     store_state(s, &st);
     fuzz_check(st.last == 1 && st.msgs <= 1);
     fuzz_check(store_close(s, SIM_EPOCH_NS) == STORE_OK);
