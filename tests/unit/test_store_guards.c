@@ -374,7 +374,9 @@ static void test_failed_writes(void)
         enum store_rc rc;
     } cases[] = {{SIM_OP(SIM_WRITE), -5, STORE_IO},
                  {SIM_OP(SIM_SYNC), -5, STORE_IO},
-                 {SIM_OP(SIM_WRITE) | SIM_OP(SIM_SYNC), -28, STORE_NO_SPACE}};
+                 {SIM_OP(SIM_WRITE) | SIM_OP(SIM_SYNC), -28, STORE_NO_SPACE},
+                 /* the file system has become read-only */
+                 {SIM_CHANGING_OPS & ~SIM_OP(SIM_OPEN), -30, STORE_IO}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct failing x;
         struct file_store_options o;
