@@ -100,6 +100,19 @@ void raft_cut_log(struct raft *r, uint64_t last)
         r->applied = last;
 }
 
+/* The leader has something else at `last` + 1. What we acknowledged from there on was never committed, or the
+ * leader would have it: it binds us no longer. But when we had lost the end of our log before, we do not know
+ * that it went on from these entries. */
+static void give_way(struct raft *r, uint64_t last)
+{
+    bool whole = !raft_behind_promise(r);
+    raft_cut_log(r, last);
+    if (whole && raft_behind_promise(r)) {
+        r->promise = raft_end(r);
+        raft_want_promise(r);
+    }
+}
+
 static void respond(struct raft *r, struct raft_addr reply, uint64_t term, uint64_t index, bool success)
 {
     struct raft_msg msg = {
@@ -219,7 +232,7 @@ static bool take(struct raft *r, const struct raft_append *ae, bool live, uint64
             return true;
         if (index <= r->commit)
             return false;
-        raft_cut_log(r, ae->pindex);
+        give_way(r, ae->pindex);
     }
     if (ae->term < raft_map_last_term(&r->log))
         return false; /* no leader's log goes back in terms */
@@ -255,7 +268,7 @@ static bool previous_matches(struct raft *r, const struct raft_append *ae, bool 
         return true;
     if (ae->pindex > r->commit) {
         raft_catchup_cancel(r);
-        raft_cut_log(r, ae->pindex - 1);
+        give_way(r, ae->pindex - 1);
     }
     return false;
 }

@@ -148,6 +148,28 @@ static void entries_continue_a_snapshot(void)
     probe_free(p);
 }
 
+/* What a leader overwrites was never committed, so that to have acknowledged it is no debt: the member votes
+ * and counts like before. One that had lost the end of its log does not know what it owes. */
+static void what_a_leader_overwrites_is_no_promise_any_more(void)
+{
+    struct raft_stored stored = {.term = 2, .promise_known = true, .promise_term = 2, .promise_index = 3};
+    for (int lost = 0; lost < 2; lost++) {
+        stored.promise_index = lost == 0 ? 3 : 4;
+        struct probe *p = probe_new(&(struct probe_setup){
+            .members = "ABC", .config = {.managed = true}, .stored = stored, .terms = log_112});
+        CU_ASSERT(probe_status(p).forgot == (lost == 1));
+        probe_append(p, 'C', 3, 3, 3, 0, 1);
+        CU_ASSERT(probe_status(p).pindex == 2 && probe_status(p).forgot == (lost == 1));
+        const struct raft_effect *f = probe_find(p, RAFT_DO_PROMISE);
+        CU_ASSERT(lost == 1 || (f != NULL && f->term == 1 && f->index == 2));
+        CU_ASSERT(probe_place(p, probe_find(p, RAFT_DO_TRUNCATE)) < probe_place(p, f) || lost == 1);
+        probe_fire(p);
+        probe_vote(p, 4, 'B', true, false); /* and we: two of three */
+        CU_ASSERT(probe_status(p).role == (lost == 0 ? RAFT_LEADER : RAFT_CANDIDATE));
+        probe_free(p);
+    }
+}
+
 /* A snapshot that was sent with an earlier term than that of the entry at its end. covers: RF-69 */
 static void an_empty_log_takes_the_leaders_word_for_its_end(void)
 {
@@ -428,6 +450,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(entries_continue_a_snapshot),
     UNIT_TEST(an_empty_log_takes_the_leaders_word_for_its_end),
     UNIT_TEST(a_log_has_no_holes),
+    UNIT_TEST(what_a_leader_overwrites_is_no_promise_any_more),
     UNIT_TEST(strange_catch_up_entries_are_dropped),
     UNIT_TEST(a_catch_up_stores_and_tells_its_progress),
     UNIT_TEST(a_catch_up_that_begins_too_late_warns_and_is_asked_for_again),
