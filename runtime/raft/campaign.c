@@ -12,9 +12,10 @@ static bool may_campaign(struct raft *r)
      * it may hold the only copy of an entry that keeps the others from being elected. In a group that boots
      * it may be the one whose log is needed, too: a leader of such a group adds itself. */
     bool member = raft_is_member(r, r->cfg.id);
-    bool pending = r->cfg.managed && raft_own_change_pending(r);
+    bool changing = raft_own_change_pending(r);
+    bool pending = r->cfg.managed && changing;
     bool outsider = !member && (r->cfg.managed || raft_boot(r) == 0);
-    bool needed = pending && r->leader == 0;
+    bool needed = changing && r->leader == 0;
     if ((pending || outsider) && !needed) {
         r->leader = 0;
         raft_election_in(r, RAFT_ELECTION_MIN);

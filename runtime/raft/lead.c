@@ -57,13 +57,15 @@ uint64_t raft_append_own(struct raft *r, const struct raft_entry *entries, size_
 }
 
 /* "Upon election: send initial empty AppendEntries RPCs": here an entry that says who the members are, and
- * which carries older entries with it when it commits. */
+ * which carries older entries with it when it commits. The leader of a meta group that is no member becomes
+ * one by it; but not when the group has booted and it leads to settle its own removal. */
 void raft_append_peer_state(struct raft *r, uint32_t size)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
     uint32_t count = now->count;
     memcpy(r->ids, now->ids, count * sizeof *r->ids);
-    if (!r->cfg.managed && !raft_is_member(r, r->cfg.id))
+    bool leaving = raft_own_change_pending(r) && raft_boot(r) == 0;
+    if (!r->cfg.managed && !raft_is_member(r, r->cfg.id) && !leaving)
         r->ids[count++] = r->cfg.id;
     struct codec_raft_event e = {.kind = CODEC_RAFT_PEER_STATE,
                                  .peer_state = {.cluster_size = size > count ? size : count,

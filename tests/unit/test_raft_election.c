@@ -306,6 +306,47 @@ static void who_is_being_removed_leads_when_nobody_else_does(void)
     probe_free(p);
 }
 
+/* So does a member of a meta group, which does not make itself a member again by that. */
+static void who_is_being_removed_from_a_meta_group_leads_too(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){
+        .members = "ABC", .stored = {.term = 2, .promise_known = true}, .terms = log_112});
+    raft_id self = p->self;
+    struct raft_entry e = {RAFT_REMOVE_PEER, slice_make(&self, 8)};
+    struct raft_append ae = {
+        .leader = probe_id('B'), .term = 2, .pterm = 2, .pindex = 3, .entries = &e, .count = 1};
+    probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes, &ae);
+    CU_ASSERT(probe_status(p).peers.count == 2);
+    for (int i = 0; i < 3 && probe_status(p).role != RAFT_CANDIDATE; i++)
+        probe_fire(p);
+    CU_ASSERT_FATAL(probe_status(p).role == RAFT_CANDIDATE);
+    probe_vote(p, 3, 'B', true, false);
+    probe_vote(p, 3, 'C', true, false);
+    CU_ASSERT(probe_status(p).role == RAFT_LEADER && probe_status(p).peers.count == 2);
+    probe_response(p, 'B', 3, 5, true, (struct raft_addr){.place = RAFT_TO_NOBODY});
+    probe_response(p, 'C', 3, 5, true, (struct raft_addr){.place = RAFT_TO_NOBODY});
+    CU_ASSERT(probe_status(p).commit == 5);
+    CU_ASSERT(probe_note(p, RAFT_NOTE_REMOVED) != NULL && probe_status(p).role == RAFT_FOLLOWER);
+    probe_free(p);
+}
+
+/* While a group boots, the first leader's entry names that one alone; the next leader adds itself. */
+static void a_leader_of_a_group_that_boots_makes_itself_a_member(void)
+{
+    struct probe *p = probe_new(
+        &(struct probe_setup){.members = "A", .size = 3, .stored = {.term = 1, .promise_known = true}});
+    struct raft_entry e = {RAFT_PEER_STATE, SLICE_LIT("\3\0\0\0\1\0\0\0BBBBBBBB\0\0")};
+    struct raft_append ae = {.leader = probe_id('B'), .term = 1, .entries = &e, .count = 1};
+    probe_append_entry(p, (struct raft_addr){.place = RAFT_TO_APPEND}, p->votes, &ae);
+    CU_ASSERT(probe_status(p).peers.count == 1 && probe_status(p).peers.ids[0] == probe_id('B'));
+    probe_fire(p);
+    CU_ASSERT_FATAL(probe_status(p).role == RAFT_CANDIDATE);
+    probe_vote(p, 2, 'B', true, false);
+    probe_vote(p, 2, 'C', true, true);
+    CU_ASSERT(probe_status(p).role == RAFT_LEADER && probe_status(p).peers.count == 2);
+    probe_free(p);
+}
+
 /* covers: RF-48 */
 static void out_of_resources_it_does_nothing(void)
 {
@@ -493,6 +534,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(who_must_not_campaign),
     UNIT_TEST(members_in_doubt_do_not_campaign),
     UNIT_TEST(who_is_being_removed_leads_when_nobody_else_does),
+    UNIT_TEST(who_is_being_removed_from_a_meta_group_leads_too),
+    UNIT_TEST(a_leader_of_a_group_that_boots_makes_itself_a_member),
     UNIT_TEST(out_of_resources_it_does_nothing),
     UNIT_TEST(a_leader_leads_when_its_first_entry_is_processed),
     UNIT_TEST(a_candidate_yields_to_a_leader),
