@@ -242,6 +242,8 @@ void check_step(struct sim_node *n)
         check_committed(n, &s);
     n->seen_commit = s.commit;
     n->cut_allowed = false;
+    if (s.peers.count < n->fewest)
+        n->fewest = s.peers.count;
 }
 
 void check_free(struct world *w)

@@ -67,6 +67,7 @@ static bool may_damage(struct world *w, const struct sim_node *n, size_t fewer)
 {
     struct sim_node *list[RAFT_SIM_NODES];
     size_t count = members(w, list), damaged = 0, least = count;
+    /* A minority of the members that anybody may know of: who is down may have missed the last change. */
     if (!w->plan->managed && has_newcomers(w))
         return false;
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
@@ -74,11 +75,9 @@ static bool may_damage(struct world *w, const struct sim_node *n, size_t fewer)
         if (x->life == NODE_ABSENT)
             continue;
         damaged += x->damaged && x != n;
-        if (x->life == NODE_UP) {
-            uint32_t known = node_status(x).peers.count;
-            if (known < least)
-                least = known;
-        }
+        uint32_t known = x->life == NODE_UP ? node_status(x).peers.count : x->fewest;
+        if (known < least)
+            least = known;
     }
     if (w->assigned_count < least)
         least = w->assigned_count;
@@ -632,7 +631,11 @@ static void look(void *ctx)
         w->assigned_count = peers.count;
         memcpy(w->assigned, peers.ids, peers.count * sizeof *peers.ids);
     }
-    w->booted = w->booted || all_know_each_other(w);
+    if (!w->booted && all_know_each_other(w)) {
+        w->booted = true;
+        for (uint32_t i = 0; i < w->plan->members; i++)
+            w->nodes[i].fewest = w->plan->members;
+    }
     for (uint32_t i = 0; i < w->plan->nodes && !w->over; i++) {
         struct sim_node *n = &w->nodes[i];
         if (n->life == NODE_UP && sim_disk_is_off(n->disk))

@@ -313,6 +313,7 @@ void node_start(struct sim_node *n)
     }
     n->life = NODE_UP;
     n->damage_seen = true;
+    n->fewest = UINT32_MAX;
     raft_node_start(n->node, node_clock(n));
     struct raft_status s = node_status(n);
     TRACE(w, n, "starts: term %llu, snapshot %llu, log to (%llu, %llu)%s%s", (unsigned long long)s.term,

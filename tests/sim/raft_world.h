@@ -72,6 +72,7 @@ struct sim_node {
     size_t request_count, request_cap;
 
     /* Faults that count against the minority. */
+    uint32_t fewest; /* members that it has known of in this life, or the last one */
     bool damaged;
     bool damage_seen;    /* it has restarted since */
     uint64_t heal_index; /* ... and must have what was committed then; + 1 */
