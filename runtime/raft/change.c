@@ -73,7 +73,8 @@ enum raft_rc raft_remove_peer(struct raft *r, raft_id id)
 {
     if (r->role != RAFT_LEADER) {
         struct raft_msg msg = {.type = RAFT_MSG_REMOVE_PEER, .removed = id};
-        raft_send(r, RAFT_AT(RAFT_TO_REMOVE), RAFT_NOWHERE, &msg);
+        struct raft_addr to = RAFT_AT(RAFT_TO_REMOVE);
+        raft_send(r, to, RAFT_NOWHERE, &msg);
         return RAFT_OK;
     }
     if (raft_change_in_progress(r))

@@ -147,6 +147,7 @@ static uint64_t agreed(const struct raft *r, uint32_t quorum, bool members_only)
 {
     uint64_t sorted[RAFT_PEERS_MAX + RAFT_OBSERVED_MAX + 1];
     size_t n = 0;
+    sorted[0] = 0;
     if (!members_only || raft_is_member(r, r->cfg.id))
         insert(sorted, n++, own_match(r));
     for (size_t i = 0; i < r->peer_count && n < sizeof sorted / sizeof *sorted; i++) {

@@ -48,7 +48,7 @@
 #define RAFT_REJOIN_AFTER      (300 * RAFT_S) /* unmanaged groups: a removed peer stays out so long */
 #define RAFT_RESCUE_LASTS      (300 * RAFT_S)
 #define RAFT_CATCHUP_WINDOW    (2u * 1024 * 1024)
-#define RAFT_BATCH_BYTES       (256u * 1024)
+#define RAFT_BATCH_BYTES       (256u << 10)
 #define RAFT_BATCH_ENTRIES     4096u
 #define RAFT_OVERRUN_ENTRIES   100000u
 #define RAFT_OVERRUN_BYTES     (UINT64_C(1) << 30)
