@@ -174,6 +174,8 @@ static bool take_event(struct conversation *c, enum codec_direction d, struct co
     st->settled = st->wire.consumed;
     bool ok = show(c, e); /* its bytes stay where they are until then */
     stream_use(st, size);
+    if (e->protocol == CODEC_PROXY)
+        skip(st);
     codec_wire_learn(&c->streams[!d].wire, e);
     heed_upgrade(c, e);
     return ok;
@@ -254,6 +256,21 @@ static void give_up_guessing(struct conversation *c)
     skip(&c->streams[1]);
 }
 
+/* The dialler's header, while which the acceptor's bytes wait. Asked for by name it is all that is looked at.
+ */
+static void begin_proxy(struct conversation *c)
+{
+    struct stream *dialer = &c->streams[CODEC_FROM_DIALER], *acceptor = &c->streams[CODEC_FROM_ACCEPTOR];
+    if (!dialer->begun) {
+        stream_begin(dialer, CODEC_PROXY, CODEC_FROM_DIALER);
+        dialer->proxy = c->rules->protocol != CODEC_PROXY;
+    }
+    if (!dialer->proxy)
+        skip(acceptor);
+    else if (stream_at_hand(acceptor).len > STREAM_MAX)
+        give_up(c, CODEC_FROM_ACCEPTOR, 0, "it goes on before the PROXY header has ended");
+}
+
 /* Begins the streams that have bytes, once the protocol is known. `final`: no more bytes will come to tell.
  */
 static void begin_streams(struct conversation *c, bool final)
@@ -273,8 +290,7 @@ static void begin_streams(struct conversation *c, bool final)
     if (c->protocol == CODEC_NO_PROTOCOL)
         return;
     if (c->protocol == CODEC_PROXY) {
-        stream_begin(dialer, CODEC_PROXY, CODEC_FROM_DIALER);
-        dialer->proxy = r->protocol != CODEC_PROXY;
+        begin_proxy(c);
         return;
     }
     if (!dialer->begun)

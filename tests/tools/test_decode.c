@@ -381,6 +381,28 @@ static void test_streams(void)
     stream_shows(SLICE_LIT("what is this\r\n"), "", 1);
 }
 
+/* PROXY asked for by name: the dialler's header once, or that there is none, and nothing of what follows. */
+static void proxy_alone_shows(slice bytes, const char *want)
+{
+    for (size_t step = 1; step <= bytes.len; step++) {
+        struct shown s;
+        show_begin(&s, FORMAT_TEXT, CODEC_PROXY, false);
+        feed(&s, (struct chunk){.direction = CODEC_FROM_ACCEPTOR, .bytes = SLICE_LIT("INFO {}\r\n")}, step);
+        feed(&s, (struct chunk){.direction = CODEC_FROM_DIALER, .bytes = bytes}, step);
+        feed(&s, (struct chunk){.direction = CODEC_FROM_ACCEPTOR, .bytes = SLICE_LIT("PONG\r\n")}, step);
+        CU_ASSERT_EQUAL(show_end(&s), 0);
+        const char *at = strstr(s.text, want);
+        CU_ASSERT(at != NULL && strchr(at, '\n') == s.text + s.len - 1 && strstr(at + 1, "PROXY") == NULL);
+        free(s.text);
+    }
+}
+
+static void test_proxy_alone(void)
+{
+    proxy_alone_shows(SLICE_LIT("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nPING\r\n"), "PROXY offset=0 version=1");
+    proxy_alone_shows(SLICE_LIT("CONNECT {}\r\nPING\r\n"), "PROXY offset=0 version=0");
+}
+
 /* ---------------------------------------------------------------------------------------- inside of others
  */
 
@@ -551,9 +573,8 @@ static void test_program(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_golden),   UNIT_TEST(test_encode_back), UNIT_TEST(test_packets),
-    UNIT_TEST(test_segments), UNIT_TEST(test_streams),     UNIT_TEST(test_s2),
-    UNIT_TEST(test_frames),   UNIT_TEST(test_raft),        UNIT_TEST(test_large_payload),
-    UNIT_TEST(test_program),
+    UNIT_TEST(test_golden),  UNIT_TEST(test_encode_back),   UNIT_TEST(test_packets), UNIT_TEST(test_segments),
+    UNIT_TEST(test_streams), UNIT_TEST(test_proxy_alone),   UNIT_TEST(test_s2),      UNIT_TEST(test_frames),
+    UNIT_TEST(test_raft),    UNIT_TEST(test_large_payload), UNIT_TEST(test_program),
 };
 UNIT_MAIN("decode", tests)
