@@ -10,7 +10,7 @@
 #define JOURNAL_ABOVE 2 /* files that are synced one by one */
 #define JOURNAL_BYTES (64ULL << 20)
 #define SEGMENT_FILES 2048 /* dirty files at which a segment is full, too: each holds a descriptor */
-#define PIECE         (64u * 1024)
+#define PIECE         ((size_t)64 * 1024)
 #define IDLE_SYNCS    16 /* files synced in the background between two looks at the queue */
 
 struct storage_file {

@@ -5,8 +5,8 @@
 
 #include <errno.h>
 
-#define RESERVE_FIRST    (16u * 1024)
-#define RESERVE_STEP_MAX (1024u * 1024)
+#define RESERVE_FIRST    (UINT64_C(16) * 1024)
+#define RESERVE_STEP_MAX (UINT64_C(1024) * 1024)
 #define SKIP_DELETES_MAX 65536u
 #define SEQUENCE_MAX     ((1ULL << 62) - 1)
 

@@ -347,6 +347,9 @@ enum store_rc fs_reload(struct file_store *fs)
     fs->journaled |= was_failed;
     if (rc == STORE_OK && fs->journaled)
         rc = fs_settle(fs);
+    /* An index.db that did not fit must not begin to, now that the blocks are in order. */
+    if (rc == STORE_OK && fs->index_on_disk)
+        rc = fs_drop_index_now(fs);
     fs->quiet = false;
     fs->failed = rc;
     if (rc != STORE_OK)

@@ -136,7 +136,7 @@ static enum store_rc write_kept(struct file_store *fs, const struct cut *c, bool
 
 static enum store_rc cut_files(struct file_store *fs, struct cut *c)
 {
-    size_t beyond = first_block_beyond(fs, c->last), end = fs->block_count, place = 0, stay;
+    size_t beyond = first_block_beyond(fs, c->last), end = fs->block_count, place = 0, stay = end;
     enum store_rc rc = STORE_OK;
     /* The first of these blocks that reaches above the new last may begin below it: then it is cut. */
     struct block *edge = NULL;
