@@ -262,7 +262,6 @@ enum store_rc fs_skip(struct store *s, uint64_t first, uint64_t count, int64_t n
         return STORE_BAD_SEQUENCE;
     if (count == 0 || count > SEQUENCE_MAX - fs->last)
         return STORE_INVALID;
-    first = fs->last + 1;
     uint64_t last = fs->last + count;
     int64_t ts = fs->last_ts_set ? fs->last_ts : now;
     struct block *b = last_block(fs);

@@ -275,7 +275,7 @@ static enum store_rc fs_destroy(struct store *s)
     struct file_store *fs = fs_of(s);
     char path[DISK_PATH_MAX], hidden[DISK_PATH_MAX];
     fs_wait_idle(fs);
-    enum store_rc rc = fs_settle(fs);
+    (void)fs_settle(fs); /* what cannot be settled goes with the folder */
     fs_report(fs, -(int64_t)fs->msg_count, -(int64_t)fs->byte_count, 0, SLICE_EMPTY);
     const char *dir = hide_folder(fs, hidden) ? hidden : fs->dir;
     /* Without its meta.inf a stream does not come back, whatever else a crash leaves of it. */
@@ -283,7 +283,7 @@ static enum store_rc fs_destroy(struct store *s)
     int disk_rc = disk_unlink(fs->host.disk, path);
     if (disk_rc == 0 || disk_rc == -ENOENT)
         disk_rc = disk_sync_dir(fs->host.disk, dir);
-    rc = disk_rc == 0 ? files_remove_tree(fs->host.disk, dir) : files_rc(disk_rc);
+    enum store_rc rc = disk_rc == 0 ? files_remove_tree(fs->host.disk, dir) : files_rc(disk_rc);
     free_store(fs);
     return rc;
 }
