@@ -50,6 +50,7 @@ struct model {
     struct stream stream[STREAMS_MAX];
     size_t streams;
     bool faulty;      /* rules are at work */
+    bool tainted;     /* ... or have been since the last recovery */
     bool cut;         /* the power has gone, as opposed to the process only */
     uint64_t kill_in; /* calls until the process is killed; 0: never */
     int64_t now;
@@ -99,10 +100,10 @@ static uint64_t make_seq(struct stream *t)
     } while (0)
 
 /* A process that is killed between a failed sync and its answer to it leaves bytes that are visible and will
- * never be written: nobody can tell. So where calls fail the machine goes with it. */
+ * never be written: nobody can tell. So where calls have failed the machine goes with it. */
 static void switch_off(struct model *m, bool power)
 {
-    m->cut = power || m->faulty;
+    m->cut = power || m->tainted;
     (m->cut ? sim_disk_crash : sim_disk_kill)(m->disk);
 }
 
@@ -362,7 +363,7 @@ static void break_disk(struct model *m)
     }
     if (one_in(m, 6))
         sim_disk_limit(m->disk, sim_disk_used(m->disk) + below(m, 20000), 0);
-    m->faulty = true;
+    m->faulty = m->tainted = true;
     TRACE(m, "  faults from here on\n");
 }
 
@@ -414,6 +415,7 @@ static void recover(struct model *m)
     heal(m);
     for (;;) {
         sim_disk_start(m->disk);
+        m->tainted = false;
         bool again = tries++ < 3 && one_in(m, 3);
         if (again && m->o->faults && one_in(m, 2))
             break_disk(m);
