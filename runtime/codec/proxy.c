@@ -187,6 +187,7 @@ static size_t encode_v1(const struct codec_proxy_event *e, uint8_t *out, size_t 
         if (e->extra.len > 0)
             memcpy(line + n, e->extra.ptr, e->extra.len);
         n += (int)e->extra.len;
+        /* a slice, no string: NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
         memcpy(line + n, "\r\n", 2);
         n += 2;
     } else {

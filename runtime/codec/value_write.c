@@ -69,6 +69,7 @@ static bool put_key(struct codec_json_writer *w, slice key, bool base64)
         return false;
     if (key.len > 0)
         memcpy(name, key.ptr, key.len);
+    /* a slice, no string: NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(name + key.len, "_b64", 4);
     codec_json_key(w, slice_make(name, key.len + 4));
     return true;
