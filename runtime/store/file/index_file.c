@@ -279,6 +279,8 @@ static enum index_fault parse(struct file_store *fs, slice plain, struct store_s
     enum index_fault f = index_get_head(&r, plain, &h);
     if (f != INDEX_GOOD)
         return f;
+    if (h.last >> 62 != 0) /* no sequence: the two bits above are a record's flags */
+        return INDEX_SHORT;
     prior->last = h.last;
     prior->last_ts = h.last_ts;
     fs->msg_count = h.msgs;
