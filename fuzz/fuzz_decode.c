@@ -3,7 +3,7 @@
  * RAFT.
  *
  * Nothing crashes or leaks, the output is written, and a named protocol shows the same however chunks are
- * cut.
+ * cut; but for HTTP, whose bodies without a length are shown as they come.
  *
  * Input: a byte of options, then chunks: a byte (connection, side, end, gap), a byte of length, the bytes. */
 #include "fuzz.h"
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool one = data[0] & 64, raft = data[0] & 128;
     slice in = slice_make(data + 1, size - 1);
     struct show whole = show(protocol, one, raft, in, SIZE_MAX), cut = show(protocol, one, raft, in, 3);
-    if (protocol != CODEC_NO_PROTOCOL && !one) {
+    if (protocol != CODEC_NO_PROTOCOL && protocol != CODEC_HTTP && !one) {
         fuzz_check(whole.malformed == cut.malformed);
         fuzz_check(whole.len == cut.len && memcmp(whole.text, cut.text, whole.len) == 0);
     }
