@@ -130,7 +130,7 @@ cmd_lint() {
     git ls-files 'runtime/*.c' 'server/*.c' | xargs -r -P "$(jobs_count)" -n 4 clang-tidy-14 -p build/debug --quiet
     say "cppcheck"
     cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-        --suppress=missingIncludeSystem -j "$(jobs_count)" -I runtime/include -I runtime runtime server
+        --suppress=missingIncludeSystem -j "$(jobs_count)" -I . -I runtime/include -I runtime runtime server
 }
 
 cmd_clean() {

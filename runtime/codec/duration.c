@@ -142,7 +142,8 @@ static size_t put_decimal(char *p, uint64_t value, unsigned digits, const char *
             fraction /= 10;
         n += sprintf(p + n, ".%0*llu", (int)digits, (unsigned long long)fraction);
     }
-    return (size_t)(n + sprintf(p + n, "%s", unit));
+    n += sprintf(p + n, "%s", unit);
+    return (size_t)n;
 }
 
 size_t codec_duration_text(int64_t ns, char buf[CODEC_DURATION_TEXT])

@@ -177,14 +177,17 @@ static int note_name(void *ctx, const char *name, bool is_dir)
     struct files_list *l = ctx;
     if (l->count == l->cap) {
         size_t cap = l->cap == 0 ? 16 : l->cap * 2;
+        l->failed = true;
         char **names = realloc(l->names, cap * sizeof(char *));
-        l->names = names != NULL ? names : l->names;
-        bool *dirs = realloc(l->is_dir, cap * sizeof(bool));
-        l->is_dir = dirs != NULL ? dirs : l->is_dir;
-        l->failed = names == NULL || dirs == NULL;
-        if (l->failed)
+        if (names == NULL)
             return 1;
+        l->names = names;
+        bool *dirs = realloc(l->is_dir, cap * sizeof(bool));
+        if (dirs == NULL)
+            return 1;
+        l->is_dir = dirs;
         l->cap = cap;
+        l->failed = false;
     }
     l->names[l->count] = strdup(name);
     l->is_dir[l->count] = is_dir;

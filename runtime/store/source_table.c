@@ -203,8 +203,7 @@ enum store_rc source_table_recover(struct source_table *t, struct store *s, slic
         ++*looked_at;
         slice value = msg_header(m.hdr, SLICE_LIT("Nats-Stream-Source"));
         if (value.len > 0)
-            (void)source_table_stored(t,
-                                      value); /* of a source that is no longer configured: nothing to note */
+            (void)source_table_stored(t, value); /* of a source no longer configured: nothing to note */
     }
     return rc == STORE_EOF ? STORE_OK : rc;
 }

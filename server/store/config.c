@@ -1,6 +1,7 @@
 #include "server/store/config.h"
 
 #include <midge/subject.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define T struct stream_config
@@ -30,7 +31,7 @@ bool config_read(slice json, struct stream_config *c, char why[CODEC_JSON_ERROR_
     size_t size = json.len * 8 + 4096; /* a subject of one letter takes a slice */
     *c = (struct stream_config){.room = malloc(size)};
     if (c->room == NULL) {
-        strcpy(why, "out of memory");
+        snprintf(why, CODEC_JSON_ERROR_MAX, "out of memory");
         return false;
     }
     struct codec_arena arena = codec_arena_on(c->room, size);
@@ -41,7 +42,7 @@ bool config_read(slice json, struct stream_config *c, char why[CODEC_JSON_ERROR_
         return false;
     }
     if (c->name.len == 0)
-        strcpy(why, "it has no name");
+        snprintf(why, CODEC_JSON_ERROR_MAX, "it has no name");
     return c->name.len > 0;
 }
 

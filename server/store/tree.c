@@ -370,7 +370,7 @@ void tree_free_consumers(struct tree_consumer *list, size_t count)
 void time_text(int64_t ns, char out[40])
 {
     if (ns == STORE_TIME_NONE) {
-        strcpy(out, "0001-01-01T00:00:00Z");
+        snprintf(out, 40, "0001-01-01T00:00:00Z");
         return;
     }
     int64_t fraction = ns % 1000000000;

@@ -83,7 +83,7 @@ static enum store_rc sync_by_timer(struct file_store *fs, int64_t now)
     if (fs->sync_due == 0) {
         uint32_t chance;
         fs->host.random(fs->host.random_ctx, &chance, sizeof chance);
-        fs->sync_due = now + interval / 2 + (int64_t)((double)(interval / 2) * chance / UINT32_MAX);
+        fs->sync_due = now + interval / 2 + (int64_t)((double)interval / 2 * chance / UINT32_MAX);
         return STORE_OK;
     }
     fs->sync_due = now + interval;

@@ -35,9 +35,10 @@ static size_t same_until(uint8_t *run, size_t run_len, uint8_t *have, size_t hav
 static int put_bytes(struct replay *rp, struct block *b, struct disk_file *f, const struct journal_entry *e)
 {
     size_t len = e->bytes.len;
-    uint8_t *run = malloc(2 * len + 1), *have = run + len;
+    uint8_t *run = malloc(2 * len + 1);
     if (run == NULL)
         return -ENOMEM;
+    uint8_t *have = run + len;
     memcpy(run, e->bytes.ptr, len);
     ssize_t n = disk_pread(f, have, len, e->offset);
     if (n > 0 && b->fs->encrypted && !b->plain_file &&
@@ -46,8 +47,8 @@ static int put_bytes(struct replay *rp, struct block *b, struct disk_file *f, co
         n = -ENOMEM;
     int rc = n < 0 ? (int)n : 0;
     size_t at = rc == 0 ? same_until(run, len, have, (size_t)n, &b->hash, &rp->conflict) : len;
-    if (rc == 0 &&
-        !rp->conflict) { /* all of it: what is there may be in memory only, and its sync have failed */
+    if (rc == 0 && !rp->conflict) {
+        /* All of it: what is there may be in memory only, and its sync have failed. */
         ssize_t written = disk_pwrite(f, e->bytes.ptr, len, e->offset);
         rc = written < 0 ? (int)written : 0;
         rp->bytes += len - at;

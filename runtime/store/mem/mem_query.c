@@ -182,9 +182,10 @@ static bool note_last(void *ctx, slice subject, struct subject_entry *e)
     if (l->count == l->cap) {
         size_t cap = l->cap == 0 ? 256 : 2 * l->cap;
         uint64_t *grown = realloc(l->seq, cap * sizeof *grown);
-        l->failed = grown == NULL;
-        if (l->failed)
+        if (grown == NULL) {
+            l->failed = true;
             return false;
+        }
         l->seq = grown;
         l->cap = cap;
     }
