@@ -220,12 +220,15 @@ static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t se
     return STORE_OK;
 }
 
-/* Overwrite the message, which is the removal: the block is written anew. */
+/* Overwrite the message, which is the removal: the block is written anew. Until the books know of it, reading
+ * the block would tell of damage: what has to be read of it is read before. */
 static enum store_rc erase(struct block *b, uint64_t seq)
 {
     struct file_store *fs = b->fs;
     enum store_rc rc = fs_settle(fs);
     struct image *m;
+    if (rc == STORE_OK)
+        rc = know_tombstones(b);
     if (rc == STORE_OK)
         rc = fs_drop_index_now(fs); /* one that fits would bring the message back */
     if (rc == STORE_OK)
