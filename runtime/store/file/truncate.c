@@ -134,6 +134,12 @@ static enum store_rc write_kept(struct file_store *fs, const struct cut *c, bool
     return rc == STORE_OK ? fs_settle(fs) : rc;
 }
 
+/* For a tombstone; a stream that was only skipped in has none. */
+static int64_t time_of_last(const struct file_store *fs)
+{
+    return fs->last_ts_set ? fs->last_ts : RECORD_TIME_NONE;
+}
+
 static enum store_rc cut_files(struct file_store *fs, struct cut *c)
 {
     size_t beyond = first_block_beyond(fs, c->last), end = fs->block_count, place = 0, stay = end;
@@ -159,7 +165,7 @@ static enum store_rc cut_files(struct file_store *fs, struct cut *c)
         rc = STORE_OK;
     }
     if (rc == STORE_OK)
-        rc = write_kept(fs, c, live, live ? m.ts : fs->last_ts, &stay);
+        rc = write_kept(fs, c, live, live ? m.ts : time_of_last(fs), &stay);
     if (rc == STORE_OK)
         rc = remove_blocks(fs, beyond, end);
     if (rc == STORE_OK && edge != NULL)
