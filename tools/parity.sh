@@ -44,8 +44,10 @@ play() {
     client "$column" "$program" "$loops" tests/clients/client.mjs node tests/clients/client.mjs
 }
 
+# The ids behind each "covers:" of the files, on as many lines of the comment as it takes.
 covers_of() {
-    { grep -ohE 'covers:[^*]*' "$@" || true; } | { grep -oE '[A-Z]{2}-[0-9]+' || true; } | sort -u | tr '\n' ' '
+    cat "$@" | tr '\n' ' ' | { grep -oE 'covers:([ *,/]|[A-Z]{2}-[0-9]+|\([^()]*\))+' || true; } |
+        { grep -oE '[A-Z]{2}-[0-9]+' || true; } | sort -u | tr '\n' ' '
 }
 
 client() {
