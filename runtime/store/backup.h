@@ -14,8 +14,8 @@
 #include "store/consumer/consumer_state.h"
 #include "store/file_store.h"
 
-#define BACKUP_PIECE     (1u << 20)          /* archive bytes in a piece, about */
-#define BACKUP_ENTRY_MAX (64u * 1024 * 1024) /* largest entry that is read */
+#define BACKUP_PIECE     (1u << 20)  /* archive bytes in a piece, about */
+#define BACKUP_ENTRY_MAX (64u << 20) /* largest entry that is read */
 
 /* ---- writing ---- */
 

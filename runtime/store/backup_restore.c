@@ -39,6 +39,7 @@ static enum store_rc fail(struct restore *r, enum store_rc rc, const char *fmt, 
 {
     va_list args;
     va_start(args, fmt);
+    /* va_start has set it: NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(r->why, sizeof r->why, fmt, args);
     va_end(args);
     return rc;
@@ -237,7 +238,7 @@ static enum store_rc read_entry(slice in, struct entry *e, size_t *size)
     uint64_t hdr = take_uv(&b), data = take_uv(&b);
     *size = 0;
     if (b.bad)
-        return in.len < 5 * UV_MAX_BYTES ? STORE_OK : STORE_CORRUPT;
+        return in.len < (size_t)5 * UV_MAX_BYTES ? STORE_OK : STORE_CORRUPT;
     if (name > 1048576 || hdr > BACKUP_ENTRY_MAX || data > BACKUP_ENTRY_MAX ||
         name + hdr + data > BACKUP_ENTRY_MAX)
         return STORE_CORRUPT;

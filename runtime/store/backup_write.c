@@ -129,7 +129,7 @@ enum store_rc backup_next(struct backup *b, struct byte_buf *out, bool *end)
     if (room == NULL)
         return rc == STORE_OK ? STORE_NO_MEMORY : rc;
     out->len += s2_stream_encode(&b->table, S2_FAST, buf_view(&b->plain), room);
-    if (b->plain.cap > 4 * BACKUP_PIECE) /* a large message has passed */
+    if (b->plain.cap > (size_t)4 * BACKUP_PIECE) /* a large message has passed */
         buf_free(&b->plain);
     b->plain.len = 0;
     *end = b->step == STEP_DONE;

@@ -13,7 +13,7 @@
 #include "store/storage.h"
 #include "store/store.h"
 
-#define STORE_BLOCK_MAX (8u * 1024 * 1024)
+#define STORE_BLOCK_MAX (8u << 20)
 
 struct store_cache;
 

@@ -1,6 +1,6 @@
 #include "store/meta_file.h"
 
-#define META_MAX (16u * 1024 * 1024)
+#define META_MAX (16u << 20)
 
 static const char *const update_set[] = {"meta.inf", "meta.sum"};
 static const char *const convert_set[] = {"meta.inf", "meta.sum", "o.dat", "meta.key"};

@@ -32,8 +32,7 @@
 
 #include <midge/slice.h>
 
-#define STORE_RECORD_MAX \
-    (32u * 1024 * 1024) /* subject + headers + data + overhead (30 or 34 bytes in files) */
+#define STORE_RECORD_MAX  (32u << 20) /* subject + headers + data + overhead (30 or 34 bytes in files) */
 #define STORE_SUBJECT_MAX 65535u
 #define STORE_TTL_NEVER   (-1)
 #define STORE_TIME_NONE   INT64_MIN /* "no time": the Go zero time */

@@ -5,7 +5,7 @@
 
 #define CAP_MIN      4096u
 #define SPARE_MIN    (1u << 20)
-#define JUMP_TO_FULL (512u * 1024) /* an image that grew so far will fill its block */
+#define JUMP_TO_FULL (512u << 10) /* an image that grew so far will fill its block */
 #define HUGE_PAGE    (2u << 20)
 
 struct store_cache *store_cache_new(size_t budget)
@@ -73,7 +73,7 @@ void image_buf_release(struct image_buf *b)
 /* A large buffer is kept for the next block: mapping 8 MiB anew costs more than filling it. */
 static void buf_recycle(struct store_cache *c, struct image_buf *b)
 {
-    if (b->refs == 1 && b->cap >= SPARE_MIN && b->cap <= 2 * STORE_BLOCK_MAX && c->spare == NULL)
+    if (b->refs == 1 && b->cap >= SPARE_MIN && b->cap <= (size_t)2 * STORE_BLOCK_MAX && c->spare == NULL)
         c->spare = b;
     else
         image_buf_release(b);

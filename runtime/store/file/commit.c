@@ -4,8 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
-#define RELIEVE_AT  (1u << 20)             /* bytes that wait before they are handed over unasked */
-#define BACKLOG_MAX (2u * STORE_BLOCK_MAX) /* bytes not yet durable at which the owner waits for the disk */
+#define RELIEVE_AT (1u << 20) /* bytes that wait before they are handed over unasked */
+#define BACKLOG_MAX \
+    ((size_t)2 * STORE_BLOCK_MAX) /* bytes not yet durable at which the owner waits for the disk */
 
 static void submit_next(struct file_store *fs);
 

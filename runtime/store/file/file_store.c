@@ -328,7 +328,7 @@ static const struct store_ops file_ops = {
 /* ---- block sizes ---- */
 
 #define SMALL_BLOCK  32000u
-#define MEDIUM_BLOCK (4u * 1024 * 1024)
+#define MEDIUM_BLOCK (4u << 20)
 
 static uint64_t from_estimate(uint64_t estimate)
 {
@@ -343,7 +343,7 @@ uint64_t file_store_block_size(const struct file_store_sizing *z)
         return from_estimate((uint64_t)z->max_bytes);
     if (z->max_msgs > 0) {
         uint64_t subject = z->longest_literal > 0 ? z->longest_literal : 256;
-        uint64_t msg = 34 + subject + (uint64_t)(z->max_payload > 0 ? z->max_payload : 1024 * 1024);
+        uint64_t msg = 34 + subject + (uint64_t)(z->max_payload > 0 ? z->max_payload : 1 << 20);
         uint64_t total;
         if (__builtin_mul_overflow((uint64_t)z->max_msgs, msg, &total))
             total = UINT64_MAX;
@@ -352,6 +352,6 @@ uint64_t file_store_block_size(const struct file_store_sizing *z)
     if (z->max_per_subject > 0)
         return MEDIUM_BLOCK;
     if (z->encrypted)
-        return 2u * 1024 * 1024;
+        return 2u << 20;
     return z->limits_retention ? STORE_BLOCK_MAX : MEDIUM_BLOCK;
 }

@@ -151,9 +151,9 @@ static inline uint8_t *buf_room(struct byte_buf *b, size_t n)
         return NULL;
     if (b->cap - b->len < n || b->ptr == NULL) {
         size_t cap = b->cap + b->cap / 2;
-        if (cap < b->len + n)
+        if (cap < b->len + n + 64)
             cap = b->len + n + 64;
-        uint8_t *grown = realloc(b->ptr, cap);
+        uint8_t *grown = n < SIZE_MAX / 4 - b->len ? realloc(b->ptr, cap) : NULL;
         if (grown == NULL) {
             b->failed = true;
             return NULL;

@@ -13,7 +13,7 @@
 
 #define RECORD_HEAD      22u /* up to the subject */
 #define RECORD_MIN       30u /* nothing but a head and a checksum */
-#define RECORD_SIZE_MAX  (32u * 1024 * 1024)
+#define RECORD_SIZE_MAX  (32u << 20)
 #define RECORD_TIME_NONE (-6795364578871345152LL) /* what a tombstone without a time carries */
 
 enum record_kind {
