@@ -43,6 +43,7 @@ struct actor {
     int rc;
     char in[256];
     size_t in_len;
+    size_t unsent; /* behind the last write, or when last looked for */
     ssize_t ended; /* what read said at last: 0 end, < 0 error; 1: nothing yet */
 };
 
@@ -169,6 +170,11 @@ static void do_connect(struct actor *a)
 }
 
 /* Small texts fit into any window; a short write is finished by the next. */
+static void do_look_for_unsent(struct actor *a)
+{
+    a->unsent = env_pipe_unsent(a->pipe);
+}
+
 static void do_write(struct actor *a)
 {
     const char *text = a->text;
@@ -180,6 +186,7 @@ static void do_write(struct actor *a)
             return;
         done += (size_t)n;
     }
+    do_look_for_unsent(a);
 }
 
 static void say(struct actor *a, const char *text)
@@ -404,6 +411,10 @@ static void test_pipe(void)
     say(&r.client, "hello");
     say(&r.server, "INFO {}");
     sim_run(r.w, 100 * MS);
+    CU_ASSERT_EQUAL(r.server.unsent, strlen("INFO {}"));
+    act(&r.server, do_look_for_unsent, NULL);
+    sim_run(r.w, 100 * MS);
+    CU_ASSERT_EQUAL(r.server.unsent, 0);
     CU_ASSERT_STRING_EQUAL(r.server.in, "hello");
     CU_ASSERT_STRING_EQUAL(r.client.in, "INFO {}");
     struct env_addr local, peer, there;
