@@ -99,6 +99,51 @@ static inline void fixture_stop(struct fixture *f)
     fixture_shell("rm -rf '%s'%s", f->dir, "");
 }
 
+/* ---- one plain stream ---- */
+
+/* Options of the stream S in a folder of its own, whose name is put into dir. */
+static inline struct file_store_options fixture_plain(struct fixture *f, char *dir, size_t size)
+{
+    snprintf(dir, size, "%s/S", f->dir);
+    return (struct file_store_options){.host = &f->host,
+                                       .dir = dir,
+                                       .name = SLICE_LIT("S"),
+                                       .meta = SLICE_LIT("{\"name\":\"S\"}"),
+                                       .hooks = f->hooks,
+                                       .block_size = STORE_BLOCK_MAX,
+                                       .track_subjects = true,
+                                       .now = FIXTURE_NOW};
+}
+
+static inline struct store *fixture_open(const struct file_store_options *o)
+{
+    struct store *s;
+    CU_ASSERT_EQUAL_FATAL(file_store_open(o, &s), STORE_OK);
+    return s;
+}
+
+static inline void fixture_close(struct store *s)
+{
+    CU_ASSERT_EQUAL(store_close(s, FIXTURE_NOW), STORE_OK);
+}
+
+static inline struct store_state fixture_state(struct store *s)
+{
+    struct store_state st;
+    store_state(s, &st);
+    return st;
+}
+
+/* Step 0: a key. 1: another one of another cipher, which knows the first as the previous. 2: that one alone.
+ */
+static inline struct store_keys fixture_rekeying(uint64_t step)
+{
+    return (struct store_keys){.key = step == 0 ? SLICE_LIT("old") : SLICE_LIT("new"),
+                               .prev_key = step == 1 ? SLICE_LIT("old") : SLICE_EMPTY,
+                               .cipher = step == 0 ? STORE_CIPHER_AES : STORE_CIPHER_CHACHA,
+                               .info = SLICE_LIT("$G")};
+}
+
 /* ---- configurations ---- */
 
 static inline int64_t fixture_number(const struct json *config, const char *key)

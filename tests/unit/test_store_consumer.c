@@ -349,13 +349,6 @@ static void test_bad_file_is_kept(void)
 /* What was written under the previous key and another cipher opens, and is under the new one from then on. */
 static void test_previous_key(void)
 {
-    const struct store_keys keys[] = {
-        {.key = SLICE_LIT("old"), .cipher = STORE_CIPHER_AES, .info = SLICE_LIT("$G")},
-        {.key = SLICE_LIT("new"),
-         .prev_key = SLICE_LIT("old"),
-         .cipher = STORE_CIPHER_CHACHA,
-         .info = SLICE_LIT("$G")},
-        {.key = SLICE_LIT("new"), .cipher = STORE_CIPHER_CHACHA, .info = SLICE_LIT("$G")}};
     struct fixture f;
     char why[64];
     struct consumer_store *c;
@@ -368,13 +361,13 @@ static void test_previous_key(void)
                                        .meta = SLICE_LIT("{\"Name\":\"c\"}"),
                                        .policy = explicit_policy};
     for (uint64_t i = 0; i < 3; i++) {
-        o.keys = keys[i];
+        o.keys = fixture_rekeying(i);
         CU_ASSERT_EQUAL_FATAL(consumer_store_open(&o, &c, why), STORE_OK);
         is_at(c, i, 2 * i, 0, 0);
         CU_ASSERT_EQUAL(deliver(c, i + 1, 2 * (i + 1), 1), STORE_OK);
         close_one(c);
     }
-    o.keys = keys[0];
+    o.keys = fixture_rekeying(0);
     CU_ASSERT_EQUAL(consumer_store_open(&o, &c, why), STORE_WRONG_KEY);
     fixture_stop(&f);
 }

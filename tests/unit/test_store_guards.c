@@ -14,27 +14,7 @@ static char stream_dir[128];
 
 static struct file_store_options options(struct fixture *f)
 {
-    snprintf(stream_dir, sizeof stream_dir, "%s/S", f->dir);
-    return (struct file_store_options){.host = &f->host,
-                                       .dir = stream_dir,
-                                       .name = SLICE_LIT("S"),
-                                       .meta = SLICE_LIT("{\"name\":\"S\"}"),
-                                       .hooks = f->hooks,
-                                       .block_size = STORE_BLOCK_MAX,
-                                       .track_subjects = true,
-                                       .now = FIXTURE_NOW};
-}
-
-static struct store *open_store(const struct file_store_options *o)
-{
-    struct store *s;
-    CU_ASSERT_EQUAL_FATAL(file_store_open(o, &s), STORE_OK);
-    return s;
-}
-
-static void close_store(struct store *s)
-{
-    CU_ASSERT_EQUAL(store_close(s, FIXTURE_NOW), STORE_OK);
+    return fixture_plain(f, stream_dir, sizeof stream_dir);
 }
 
 static enum store_rc put(struct store *s, const char *subject)
@@ -43,13 +23,6 @@ static enum store_rc put(struct store *s, const char *subject)
     struct store_append a = {
         .ts = FIXTURE_NOW, .subject = slice_str(subject), .data = SLICE_LIT("0123456789")};
     return store_append(s, &a, FIXTURE_NOW, &seq);
-}
-
-static struct store_state state_of(struct store *s)
-{
-    struct store_state st;
-    store_state(s, &st);
-    return st;
 }
 
 static void path_of(const char *name, char path[256])
@@ -89,7 +62,7 @@ static void test_large_state(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     int64_t now = FIXTURE_NOW;
     CU_ASSERT_EQUAL(store_maintain(s, now), STORE_OK);
     skip_rounds(s, 30);
@@ -101,14 +74,14 @@ static void test_large_state(void)
     skip_rounds(s, 2);
     let_index_be_due(s, &now);
     CU_ASSERT_FALSE(exists("index.db"));
-    struct store_state before = state_of(s), after;
-    close_store(s);
+    struct store_state before = fixture_state(s), after;
+    fixture_close(s);
     CU_ASSERT_TRUE(exists("index.db"));
-    s = open_store(&o);
-    after = state_of(s);
+    s = fixture_open(&o);
+    after = fixture_state(s);
     CU_ASSERT(memcmp(&before, &after, sizeof after) == 0);
     CU_ASSERT_STRING_EQUAL(f.log, "");
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -121,9 +94,9 @@ static void test_wrong_totals(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     for (int field = 0; field < 3; field++) {
-        struct store *s = open_store(&o);
-        f.msgs = (int64_t)state_of(s).msgs;
-        f.bytes = (int64_t)state_of(s).bytes;
+        struct store *s = fixture_open(&o);
+        f.msgs = (int64_t)fixture_state(s).msgs;
+        f.bytes = (int64_t)fixture_state(s).bytes;
         for (int i = 0; i < 3; i++)
             CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
         CU_ASSERT_EQUAL(store_sync_now(s), STORE_OK);
@@ -136,17 +109,17 @@ static void test_wrong_totals(void)
         else
             last_block(fs)->msgs--;
         CU_ASSERT_EQUAL(fs_write_index(fs), STORE_OK);
-        CU_ASSERT_EQUAL(state_of(s).msgs, (uint64_t)msgs);
-        CU_ASSERT_EQUAL(state_of(s).bytes, (uint64_t)bytes);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, (uint64_t)msgs);
+        CU_ASSERT_EQUAL(fixture_state(s).bytes, (uint64_t)bytes);
         CU_ASSERT_PTR_NOT_NULL(strstr(f.log, "Stream state encountered internal inconsistency on write"));
         f.log[0] = 0;
-        close_store(s);
+        fixture_close(s);
         CU_ASSERT_TRUE(exists("index.db"));
-        s = open_store(&o);
-        CU_ASSERT_EQUAL(state_of(s).msgs, (uint64_t)msgs);
-        CU_ASSERT_EQUAL(state_of(s).bytes, (uint64_t)bytes);
+        s = fixture_open(&o);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, (uint64_t)msgs);
+        CU_ASSERT_EQUAL(fixture_state(s).bytes, (uint64_t)bytes);
         CU_ASSERT_STRING_EQUAL(f.log, ""); /* the index that was written fits */
-        close_store(s);
+        fixture_close(s);
     }
     fixture_stop(&f);
 }
@@ -160,10 +133,10 @@ static void test_skew(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.limits.max_per_subject = 3;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(put(s, "abc"), STORE_OK);
-    close_store(s);
+    fixture_close(s);
     path_of("index.db", path);
     uint8_t *file = (uint8_t *)json_read_file(path, &len);
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
@@ -174,19 +147,19 @@ static void test_skew(void)
     hash_sum(&key, slice_make(file, len - STORE_SUM_SIZE), file + len - STORE_SUM_SIZE);
     CU_ASSERT_EQUAL(files_write(f.disk, path, slice_make(file, len), NULL), STORE_OK);
     free(file);
-    s = open_store(&o);
+    s = fixture_open(&o);
     CU_ASSERT_PTR_NOT_NULL(
         strstr(f.log, "Detected skew in subject-based total (4) vs raw total (3), rebuilding"));
-    CU_ASSERT_EQUAL(state_of(s).msgs, 3);
-    CU_ASSERT_EQUAL(state_of(s).first, 1);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 3);
+    CU_ASSERT_EQUAL(fixture_state(s).first, 1);
     struct store_subject_state st;
     CU_ASSERT_EQUAL(store_subject_state(s, SLICE_LIT("abc"), &st), STORE_OK);
     CU_ASSERT(st.msgs == 3 && st.first == 1 && st.last == 3);
-    close_store(s);
+    fixture_close(s);
     f.log[0] = 0;
-    s = open_store(&o); /* what was written after it fits */
+    s = fixture_open(&o); /* what was written after it fits */
     CU_ASSERT_STRING_EQUAL(f.log, "");
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -219,7 +192,7 @@ static void test_idle_files(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     struct store_msg m;
     int64_t now = FIXTURE_NOW;
     for (uint64_t round = 1; round <= 3; round++) {
@@ -236,12 +209,12 @@ static void test_idle_files(void)
             CU_ASSERT_EQUAL(store_load(s, seq, &m), STORE_OK);
         now += 31 * SECOND;
     }
-    CU_ASSERT_EQUAL(state_of(s).msgs, 3);
-    close_store(s);
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 3);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 3);
+    fixture_close(s);
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 3);
     CU_ASSERT_STRING_EQUAL(f.log, "");
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -252,18 +225,18 @@ static void test_orphan_keys(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.keys = (struct store_keys){.key = SLICE_LIT("secret"), .info = SLICE_LIT("$G")};
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
-    close_store(s);
+    fixture_close(s);
     fixture_shell("cd '%s/msgs' && cp 1.key 7.key && cp 1.key 007.key && cp 1.key x.key && rm index.db%s",
                   stream_dir, "");
-    s = open_store(&o);
+    s = fixture_open(&o);
     CU_ASSERT_TRUE(exists("1.key"));
     CU_ASSERT_FALSE(exists("7.key"));
     CU_ASSERT_TRUE(exists("007.key"));
     CU_ASSERT_TRUE(exists("x.key"));
-    CU_ASSERT_EQUAL(state_of(s).msgs, 1);
-    close_store(s);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 1);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -271,13 +244,6 @@ static void test_orphan_keys(void)
  * new one from then on. covers: ST-85 ST-86 */
 static void test_previous_key(void)
 {
-    const struct store_keys keys[] = {
-        {.key = SLICE_LIT("old"), .cipher = STORE_CIPHER_AES, .info = SLICE_LIT("$G")},
-        {.key = SLICE_LIT("new"),
-         .prev_key = SLICE_LIT("old"),
-         .cipher = STORE_CIPHER_CHACHA,
-         .info = SLICE_LIT("$G")},
-        {.key = SLICE_LIT("new"), .cipher = STORE_CIPHER_CHACHA, .info = SLICE_LIT("$G")}};
     struct fixture f;
     struct store *s;
     struct store_msg m;
@@ -286,9 +252,9 @@ static void test_previous_key(void)
     struct file_store_options o = options(&f);
     o.block_size = 100; /* two messages */
     for (uint64_t i = 0; i < 3; i++) {
-        o.keys = keys[i];
-        s = open_store(&o);
-        struct store_state st = state_of(s);
+        o.keys = fixture_rekeying(i);
+        s = fixture_open(&o);
+        struct store_state st = fixture_state(s);
         CU_ASSERT_EQUAL(st.last, 6 * i);
         CU_ASSERT_EQUAL(st.msgs, 5 * i);
         for (uint64_t seq = 1; seq <= st.last; seq++)
@@ -296,17 +262,17 @@ static void test_previous_key(void)
         for (int k = 0; k < 6; k++)
             CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
         CU_ASSERT_EQUAL(store_remove(s, 6 * i + 3, STORE_REMOVE, &removed), STORE_OK);
-        close_store(s);
+        fixture_close(s);
         CU_ASSERT_EQUAL(f.lost_calls, 0);
     }
-    o.keys = keys[0];
+    o.keys = fixture_rekeying(0);
     CU_ASSERT_EQUAL(file_store_open(&o, &s), STORE_WRONG_KEY);
-    o.keys = keys[2];
+    o.keys = fixture_rekeying(2);
     fixture_shell("rm '%s/msgs/index.db'%s", stream_dir, ""); /* every block is read */
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 15);
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 15);
     CU_ASSERT_EQUAL(f.lost_calls, 0);
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -357,8 +323,8 @@ static void stop_failing(struct failing *x)
 static void check_reads(struct store *s, uint64_t last)
 {
     struct store_msg m;
-    CU_ASSERT_EQUAL(state_of(s).last, last);
-    CU_ASSERT_EQUAL(state_of(s).msgs, last);
+    CU_ASSERT_EQUAL(fixture_state(s).last, last);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, last);
     for (uint64_t seq = 1; seq <= last; seq++)
         CU_ASSERT_EQUAL(store_load(s, seq, &m), STORE_OK);
     CU_ASSERT_EQUAL(store_load(s, last + 1, &m), STORE_EOF);
@@ -397,10 +363,10 @@ static void test_failed_writes(void)
         CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
         CU_ASSERT_EQUAL(store_commit(s), STORE_OK);
         check_reads(s, 4);
-        close_store(s);
-        s = open_store(&o);
+        fixture_close(s);
+        s = fixture_open(&o);
         check_reads(s, 4);
-        close_store(s);
+        fixture_close(s);
         stop_failing(&x);
     }
 }
@@ -422,18 +388,18 @@ static void test_failed_update(void)
         CU_ASSERT_EQUAL(store_update(s, &l, slice_str(fresh), FIXTURE_NOW), STORE_IO);
         sim_disk_heal(x.disk);
         CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
-        CU_ASSERT_EQUAL(state_of(s).msgs, 4);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, 4);
         struct meta_file m;
         struct hash_key key = hash_key_of(SLICE_LIT("S"));
         CU_ASSERT_EQUAL(meta_read(x.f.disk, stream_dir, &key, true, &o.keys, o.name, &m), META_GOOD);
         CU_ASSERT(slice_eq_str(buf_view(&m.json), "{\"name\":\"S\"}"));
         meta_free(&m);
         CU_ASSERT_EQUAL(store_update(s, &l, slice_str(fresh), FIXTURE_NOW), STORE_OK);
-        CU_ASSERT_EQUAL(state_of(s).msgs, 2);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, 2);
         CU_ASSERT_EQUAL(meta_read(x.f.disk, stream_dir, &key, true, &o.keys, o.name, &m), META_GOOD);
         CU_ASSERT(slice_eq_str(buf_view(&m.json), fresh));
         meta_free(&m);
-        close_store(s);
+        fixture_close(s);
         stop_failing(&x);
     }
 }

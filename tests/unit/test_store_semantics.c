@@ -20,22 +20,7 @@ static char stream_dir[128];
 
 static struct file_store_options options(struct fixture *f)
 {
-    snprintf(stream_dir, sizeof stream_dir, "%s/S", f->dir);
-    return (struct file_store_options){.host = &f->host,
-                                       .dir = stream_dir,
-                                       .name = SLICE_LIT("S"),
-                                       .meta = SLICE_LIT("{\"name\":\"S\"}"),
-                                       .hooks = f->hooks,
-                                       .block_size = STORE_BLOCK_MAX,
-                                       .track_subjects = true,
-                                       .now = FIXTURE_NOW};
-}
-
-static struct store *open_store(const struct file_store_options *o)
-{
-    struct store *s;
-    CU_ASSERT_EQUAL_FATAL(file_store_open(o, &s), STORE_OK);
-    return s;
+    return fixture_plain(f, stream_dir, sizeof stream_dir);
 }
 
 static enum store_rc put_at(struct store *s, const char *subject, const char *hdr, size_t len, int64_t ts)
@@ -61,18 +46,6 @@ static void drop(struct store *s, uint64_t seq)
     bool removed;
     CU_ASSERT_EQUAL(store_remove(s, seq, STORE_REMOVE, &removed), STORE_OK);
     CU_ASSERT_TRUE(removed);
-}
-
-static void close_store(struct store *s)
-{
-    CU_ASSERT_EQUAL(store_close(s, FIXTURE_NOW), STORE_OK);
-}
-
-static struct store_state state_of(struct store *s)
-{
-    struct store_state st;
-    store_state(s, &st);
-    return st;
 }
 
 /* Bytes of a file of the store: NULL when it is absent. */
@@ -142,13 +115,13 @@ static void test_new_store(void)
     fixture_start(&f, NULL);
     mode_t mask = umask(0);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     size_t len = 1;
     uint8_t *block = file_of("1.blk", &len);
     CU_ASSERT_PTR_NOT_NULL(block);
     CU_ASSERT_EQUAL(len, 0);
     free(block);
-    close_store(s);
+    fixture_close(s);
     CU_ASSERT_TRUE(exists("msgs/index.db")); /* also of a store that was never used */
     CU_ASSERT_EQUAL(stat(stream_dir, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0700);
@@ -201,7 +174,7 @@ static void test_rolls(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.block_size = 1000;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 10; i++)
         put(s, "a", 69); /* records of 100 bytes: ten fill a block to the byte */
     struct counts c = {0};
@@ -225,13 +198,13 @@ static void test_rolls(void)
     for (int i = 0; i < 10; i++)
         put(s, "a", 69);
     CU_ASSERT_TRUE(exists("msgs/5.blk"));
-    close_store(s);
+    fixture_close(s);
     o.block_size = STORE_BLOCK_MAX;
-    s = open_store(&o);
+    s = fixture_open(&o);
     for (int i = 0; i < 30; i++)
         put(s, "a", 69);
     CU_ASSERT_FALSE(exists("msgs/6.blk"));
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -241,17 +214,17 @@ static void test_largest_record(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     CU_ASSERT_EQUAL(put_at(s, "a", "", STORE_RECORD_MAX - 31, 1), STORE_OK);
     CU_ASSERT_EQUAL(put_at(s, "a", "", STORE_RECORD_MAX - 30, 1), STORE_TOO_LARGE);
     CU_ASSERT_STRING_EQUAL(store_rc_text(STORE_TOO_LARGE), "message too large");
-    CU_ASSERT_EQUAL(state_of(s).last, 1);
-    close_store(s);
-    s = open_store(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).last, 1);
+    fixture_close(s);
+    s = fixture_open(&o);
     struct store_msg m;
     CU_ASSERT_EQUAL(store_load(s, 1, &m), STORE_OK);
     CU_ASSERT_EQUAL(m.data.len, STORE_RECORD_MAX - 31);
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -281,7 +254,7 @@ static void test_odd_records(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    close_store(open_store(&o));
+    fixture_close(fixture_open(&o));
     shell("rm '%s/msgs/index.db'%s");
     struct byte_buf b = {0};
     struct hash_key key = hash_key_block(SLICE_LIT("S"), 1);
@@ -295,8 +268,8 @@ static void test_odd_records(void)
     b.len +=
         record_encode_mark(p, &key, RECORD_TOMBSTONE, 9999, 5); /* of a sequence whose record is nowhere */
     write_msgs("1.blk", &b);
-    struct store *s = open_store(&o);
-    struct store_state st = state_of(s);
+    struct store *s = fixture_open(&o);
+    struct store_state st = fixture_state(s);
     struct store_msg m;
     CU_ASSERT_EQUAL(st.msgs, 3);
     CU_ASSERT_EQUAL(st.first, 1);
@@ -305,7 +278,7 @@ static void test_odd_records(void)
     CU_ASSERT_EQUAL(store_load(s, 3, &m), STORE_OK);
     CU_ASSERT(slice_eq_str(m.data, "three"));
     CU_ASSERT_EQUAL(f.lost_calls, 0);
-    close_store(s);
+    fixture_close(s);
     buf_free(&b);
     fixture_stop(&f);
 }
@@ -320,10 +293,10 @@ static void test_tombstones(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.limits.max_per_subject = 2;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 6; i++)
         put(s, i % 2 == 0 ? "a" : "b", 10); /* limits take 1 and 2 */
-    CU_ASSERT_EQUAL(state_of(s).first, 3);
+    CU_ASSERT_EQUAL(fixture_state(s).first, 3);
     CU_ASSERT_EQUAL(count_all(s).tombstones, 0);
     drop(s, 4);
     CU_ASSERT_EQUAL(count_all(s).tombstones, 1);
@@ -342,14 +315,14 @@ static void test_tombstones(void)
     CU_ASSERT_EQUAL(c.tombstones, 1); /* of everything: one, for the last */
     CU_ASSERT_EQUAL(c.last_tombstone, 8);
     CU_ASSERT_EQUAL(c.messages, 0);
-    CU_ASSERT_EQUAL(state_of(s).first, 9);
+    CU_ASSERT_EQUAL(fixture_state(s).first, 9);
     /* Up to a sequence beyond the last: that is where it goes on. */
     CU_ASSERT_EQUAL(store_purge(s, SLICE_EMPTY, 100, 0, &purged), STORE_OK);
-    CU_ASSERT_EQUAL(state_of(s).first, 100);
-    CU_ASSERT_EQUAL(state_of(s).last, 99);
+    CU_ASSERT_EQUAL(fixture_state(s).first, 100);
+    CU_ASSERT_EQUAL(fixture_state(s).last, 99);
     put(s, "a", 1);
-    CU_ASSERT_EQUAL(state_of(s).last, 100);
-    close_store(s);
+    CU_ASSERT_EQUAL(fixture_state(s).last, 100);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -360,7 +333,7 @@ static void test_needed_tombstones_stay(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.block_size = 300;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 3; i++)
         put(s, "a", 69); /* 1-3: a block */
     put(s, "a", 69);     /* 4 */
@@ -380,7 +353,7 @@ static void test_needed_tombstones_stay(void)
     CU_ASSERT_EQUAL(store_sync_now(s), STORE_OK);
     CU_ASSERT_FALSE(exists("msgs/1.blk"));
     CU_ASSERT_FALSE(exists("msgs/2.blk"));
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -395,26 +368,26 @@ static void test_erase(void)
         struct file_store_options o = options(&f);
         if (encrypted)
             o.keys = (struct store_keys){.key = SLICE_LIT("k"), .info = SLICE_LIT("$G")};
-        struct store *s = open_store(&o);
+        struct store *s = fixture_open(&o);
         put(s, "a", 100);
         CU_ASSERT_EQUAL(store_sync_now(s), STORE_OK);
         uint8_t *was = file_of("1.blk", &before);
         CU_ASSERT_EQUAL(store_remove(s, 1, STORE_REMOVE_ERASE, &removed), STORE_OK);
         CU_ASSERT_TRUE(removed);
-        CU_ASSERT_EQUAL(state_of(s).msgs, 0);
-        CU_ASSERT_EQUAL(state_of(s).first, 2);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, 0);
+        CU_ASSERT_EQUAL(fixture_state(s).first, 2);
         CU_ASSERT_EQUAL(store_sync_now(s), STORE_OK);
         uint8_t *is = file_of("1.blk", &after);
         /* Plain: what was written is gone from the disk. Encrypted: it may stay, nobody can read it. */
         if (!encrypted)
             CU_ASSERT(is == NULL || memmem(is, after, was + 23, 90) == NULL);
         put(s, "a", 5);
-        CU_ASSERT_EQUAL(state_of(s).last, 2);
-        close_store(s);
-        s = open_store(&o);
-        CU_ASSERT_EQUAL(state_of(s).msgs, 1);
-        CU_ASSERT_EQUAL(state_of(s).first, 2);
-        close_store(s);
+        CU_ASSERT_EQUAL(fixture_state(s).last, 2);
+        fixture_close(s);
+        s = fixture_open(&o);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, 1);
+        CU_ASSERT_EQUAL(fixture_state(s).first, 2);
+        fixture_close(s);
         free(was);
         free(is);
         fixture_stop(&f);
@@ -453,7 +426,7 @@ static void test_compression(void)
     struct file_store_options o = options(&f);
     o.block_size = 1000;
     o.compress = true;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     fill_blocks(s, 25);
     struct counts c = {0};
     CU_ASSERT_EQUAL(store_sync_now(s), STORE_OK);
@@ -469,17 +442,17 @@ static void test_compression(void)
     CU_ASSERT_EQUAL(memcmp(packed + len - 8, plain + plain_len - 8, 8), 0);
     free(packed);
     free(plain);
-    close_store(s);
+    fixture_close(s);
 
     /* Compacted after a restart it is still readable. */
-    s = open_store(&o);
+    s = fixture_open(&o);
     for (uint64_t seq = 2; seq <= 9; seq++)
         drop(s, seq);
     tend(s);
     CU_ASSERT_EQUAL(store_load(s, 1, &m), STORE_OK);
     CU_ASSERT_EQUAL(store_load(s, 5, &m), STORE_NOT_FOUND);
     CU_ASSERT_EQUAL(store_load(s, 10, &m), STORE_OK);
-    close_store(s);
+    fixture_close(s);
 
     /* Damage in its middle: with index.db only reads notice; without it nothing but that block is lost, and
      * the directory stays. */
@@ -488,16 +461,16 @@ static void test_compression(void)
     for (int without = 0; without < 2; without++) {
         if (without)
             shell("rm '%s/msgs/index.db'%s");
-        s = open_store(&o);
-        msgs = without ? msgs : state_of(s).msgs;
-        CU_ASSERT_EQUAL(state_of(s).last, 25);
+        s = fixture_open(&o);
+        msgs = without ? msgs : fixture_state(s).msgs;
+        CU_ASSERT_EQUAL(fixture_state(s).last, 25);
         CU_ASSERT_EQUAL(store_load(s, 1, &m), STORE_OK);
         CU_ASSERT_EQUAL(store_load(s, 15, &m), STORE_NOT_FOUND);
         CU_ASSERT_EQUAL(store_load(s, 25, &m), STORE_OK);
         CU_ASSERT(f.lost_calls > 0);
         if (without)
-            CU_ASSERT_EQUAL(state_of(s).msgs, msgs - 10);
-        close_store(s);
+            CU_ASSERT_EQUAL(fixture_state(s).msgs, msgs - 10);
+        fixture_close(s);
         CU_ASSERT_TRUE(exists("meta.inf"));
     }
     fixture_stop(&f);
@@ -510,7 +483,7 @@ static void test_compaction(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.block_size = 1000;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     fill_blocks(s, 25); /* 1-10, 11-20, 21-25 */
     CU_ASSERT_EQUAL(store_sync_now(s), STORE_OK);
     size_t len, after;
@@ -540,17 +513,17 @@ static void test_compaction(void)
     CU_ASSERT_EQUAL(c.tombstones, 13); /* with the tombstones that the others need */
     free(was);
     free(is);
-    struct store_state before = state_of(s), again;
-    close_store(s);
+    struct store_state before = fixture_state(s), again;
+    fixture_close(s);
     /* Killed before the rename: the old block counts, the new one beside it does not. */
     shell("printf junk > '%s/msgs/1.new'%s");
     shell("rm '%s/msgs/index.db'%s");
-    s = open_store(&o);
-    again = state_of(s);
+    s = fixture_open(&o);
+    again = fixture_state(s);
     CU_ASSERT_EQUAL(again.msgs, before.msgs);
     CU_ASSERT_EQUAL(again.last, before.last);
     CU_ASSERT_EQUAL(f.lost_calls, 0);
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -570,11 +543,11 @@ static void test_encrypted_files(void)
         o.limits.allow_ttl = true;
         o.block_size = 1000;
         o.compress = true;
-        struct store *s = open_store(&o);
+        struct store *s = fixture_open(&o);
         fill_blocks(s, 15);
         CU_ASSERT_EQUAL(put_at(s, "a", "NATS/1.0\r\nNats-TTL: 1h\r\n\r\n", 3, FIXTURE_NOW), STORE_OK);
         tend(s);
-        close_store(s);
+        fixture_close(s);
         uint8_t *ttls = file_of("thw.db", &len);
         struct side_reader r;
         int64_t expires;
@@ -585,10 +558,10 @@ static void test_encrypted_files(void)
         CU_ASSERT_EQUAL(seq, 16);
         free(ttls);
         /* index.db compares the last block's plain bytes: it fits, and nobody complains. */
-        s = open_store(&o);
+        s = fixture_open(&o);
         CU_ASSERT_STRING_EQUAL(f.log, "");
-        CU_ASSERT_EQUAL(state_of(s).msgs, 16);
-        close_store(s);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, 16);
+        fixture_close(s);
         fixture_stop(&f);
     }
 }
@@ -618,7 +591,7 @@ static void test_metadata_faults(void)
         fixture_start(&f, NULL);
         struct file_store_options o = options(&f);
         o.keys = (struct store_keys){.key = SLICE_LIT("k"), .info = SLICE_LIT("$G")};
-        close_store(open_store(&o));
+        fixture_close(fixture_open(&o));
         shell(cases[i].damage);
         CU_ASSERT_EQUAL(meta_read(f.disk, stream_dir, &sum, cases[i].checked, &o.keys, o.name, &m),
                         cases[i].fault);
@@ -637,9 +610,9 @@ static void test_wrong_key_changes_nothing(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.keys = (struct store_keys){.key = SLICE_LIT("k"), .info = SLICE_LIT("$G")};
-    s = open_store(&o);
+    s = fixture_open(&o);
     put(s, "a", 10);
-    close_store(s);
+    fixture_close(s);
     shell("cd '%s' && find . -type f | sort | xargs sha256sum > ../before%s");
     o.keys.key = SLICE_LIT("other");
     CU_ASSERT_EQUAL(file_store_open(&o, &s), STORE_WRONG_KEY);
@@ -647,9 +620,9 @@ static void test_wrong_key_changes_nothing(void)
     CU_ASSERT_EQUAL(file_store_open(&o, &s), STORE_NO_KEY);
     shell("cd '%s' && find . -type f | sort | xargs sha256sum | cmp - ../before%s");
     o.keys.key = SLICE_LIT("k");
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 1);
-    close_store(s);
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 1);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -665,19 +638,19 @@ static void test_block_keys(void)
         struct file_store_options o = options(&f);
         o.keys = (struct store_keys){.key = SLICE_LIT("k"), .info = SLICE_LIT("$G")};
         o.block_size = 1000;
-        struct store *s = open_store(&o);
+        struct store *s = fixture_open(&o);
         fill_blocks(s, 15);
-        close_store(s);
+        fixture_close(s);
         shell(damages[i % 3]);
         if (i >= 3)
             shell("rm '%s/msgs/index.db'%s");
-        s = open_store(&o); /* that block's messages are lost, and reported; the rest is there */
+        s = fixture_open(&o); /* that block's messages are lost, and reported; the rest is there */
         CU_ASSERT_EQUAL(store_load(s, 5, &m), STORE_NOT_FOUND);
         CU_ASSERT_EQUAL(store_load(s, 11, &m), STORE_OK);
-        CU_ASSERT_EQUAL(state_of(s).last, 15);
+        CU_ASSERT_EQUAL(fixture_state(s).last, 15);
         CU_ASSERT(f.lost_calls > 0);
         CU_ASSERT_TRUE(exists(i < 3 ? "msgs/1.blk" : "msgs/1.blk.damaged"));
-        close_store(s);
+        fixture_close(s);
         fixture_stop(&f);
     }
 }
@@ -696,29 +669,29 @@ static void test_damage_in_coded_blocks(void)
             o.keys = (struct store_keys){.key = SLICE_LIT("k"), .info = SLICE_LIT("$G")};
         o.compress = i & 2;
         o.block_size = 1000;
-        struct store *s = open_store(&o);
+        struct store *s = fixture_open(&o);
         fill_blocks(s, 15); /* 1-10, 11-15; 100 bytes each */
         tend(s);
-        close_store(s);
+        fixture_close(s);
         uint8_t *block = file_of("1.blk", &len);
         size_t at = o.compress ? len / 2 : 450;
         CU_ASSERT_FATAL(len > at && (o.compress ? len < 1000 : len == 1000));
         block[at] ^= 0x55;
         write_msgs("1.blk", &(struct byte_buf){.ptr = block, .len = len});
         shell("rm '%s/msgs/index.db'%s");
-        s = open_store(&o);
+        s = fixture_open(&o);
         for (uint64_t seq = 1; seq <= 15; seq++) {
             bool lost = o.compress ? seq <= 10 : seq == 5;
             CU_ASSERT_EQUAL(store_load(s, seq, &m), lost ? STORE_NOT_FOUND : STORE_OK);
         }
-        CU_ASSERT_EQUAL(state_of(s).last, 15);
+        CU_ASSERT_EQUAL(fixture_state(s).last, 15);
         CU_ASSERT(f.lost_calls > 0);
         if (o.compress) {
             uint8_t *aside = file_of("1.blk.damaged", &kept);
             CU_ASSERT(slice_eq(slice_make(aside, kept), slice_make(block, len)));
             free(aside);
         }
-        close_store(s);
+        fixture_close(s);
         free(block);
         fixture_stop(&f);
     }
@@ -732,7 +705,7 @@ static void test_index_by_timer(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     put(s, "a", 10);
     CU_ASSERT_EQUAL(store_maintain(s, FIXTURE_NOW), STORE_OK);
     int64_t t = 1;
@@ -745,11 +718,11 @@ static void test_index_by_timer(void)
     CU_ASSERT_FALSE(exists("msgs/index.db"));
     uint64_t purged;
     put(s, "a", 10);
-    close_store(s);
+    fixture_close(s);
     CU_ASSERT_TRUE(exists("msgs/index.db"));
-    s = open_store(&o);
+    s = fixture_open(&o);
     CU_ASSERT_EQUAL(store_purge(s, SLICE_EMPTY, 0, 0, &purged), STORE_OK);
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -761,7 +734,7 @@ static void test_sync_by_timer(void)
     struct file_store_options o = options(&f);
     o.sync = STORE_SYNC_INTERVAL;
     o.sync_interval_ns = 100 * SECOND;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     struct store_progress p;
     CU_ASSERT_EQUAL(store_maintain(s, FIXTURE_NOW), STORE_OK);
     put(s, "a", 10);
@@ -776,7 +749,7 @@ static void test_sync_by_timer(void)
     }
     store_progress(s, &p);
     CU_ASSERT_EQUAL(p.durable, p.written);
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -816,35 +789,35 @@ static void test_ttls(void)
     int64_t due;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(put_at(s, "a", "NATS/1.0\r\nNats-TTL: 5s\r\n\r\n", 3, FIXTURE_NOW + i), STORE_OK);
     CU_ASSERT_EQUAL(store_expire(s, FIXTURE_NOW + 60 * SECOND, 100, &due), STORE_OK);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 3); /* not honoured */
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 3); /* not honoured */
     struct store_limits l = {.allow_ttl = true};
     CU_ASSERT_EQUAL(store_update(s, &l, SLICE_EMPTY, FIXTURE_NOW), STORE_OK); /* now they are */
     CU_ASSERT_EQUAL(store_expire(s, FIXTURE_NOW + 5 * SECOND, 100, &due), STORE_OK);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 2);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 2);
     CU_ASSERT_EQUAL(count_all(s).tombstones, 1);
     o.limits = l;
     o.now = FIXTURE_NOW + 60 * SECOND;
-    close_store(s);
-    s = open_store(&o); /* passed while it was down: seen until the first look */
-    CU_ASSERT_EQUAL(state_of(s).msgs, 2);
+    fixture_close(s);
+    s = fixture_open(&o); /* passed while it was down: seen until the first look */
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 2);
     CU_ASSERT_EQUAL(store_expire(s, o.now, 100, &due), STORE_OK);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 0);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 0);
     CU_ASSERT_EQUAL(put_at(s, "a", "NATS/1.0\r\nNats-TTL: 1h\r\n\r\n", 3, o.now), STORE_OK);
     CU_ASSERT_EQUAL(put_at(s, "a", "NATS/1.0\r\nNats-TTL: never\r\n\r\n", 3, o.now), STORE_OK);
     l.max_age_ns = 10 * SECOND;
     CU_ASSERT_EQUAL(store_update(s, &l, SLICE_EMPTY, o.now), STORE_OK);
     CU_ASSERT_EQUAL(store_expire(s, o.now + 11 * SECOND, 100, &due), STORE_OK);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 1); /* age wins over a TTL, not over "never" */
-    close_store(s);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 1); /* age wins over a TTL, not over "never" */
+    fixture_close(s);
     o.limits = l;
     o.now += 20 * SECOND;
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 1); /* nor at a start */
-    close_store(s);
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 1); /* nor at a start */
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -863,43 +836,43 @@ static void test_age_at_start(void)
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
     o.block_size = 300;
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 10; i++)
         CU_ASSERT_EQUAL(put_at(s, "a", "", 69, FIXTURE_NOW + i * SECOND), STORE_OK);
-    close_store(s);
+    fixture_close(s);
     o.limits.max_age_ns = 4 * SECOND;
     o.limits.marker_ttl_ns = SECOND;
     o.now = FIXTURE_NOW + 100 * SECOND;
     int told = 0;
     o.hooks = (struct store_hooks){.ctx = &told, .expired = on_expired};
-    s = open_store(&o); /* with markers nothing goes at the start: the owner is asked */
-    CU_ASSERT_EQUAL(state_of(s).msgs, 10);
+    s = fixture_open(&o); /* with markers nothing goes at the start: the owner is asked */
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 10);
     int64_t due;
     CU_ASSERT_EQUAL(store_expire(s, o.now, 100, &due), STORE_OK);
     CU_ASSERT_EQUAL(told, 10);
-    close_store(s);
+    fixture_close(s);
     o.limits.marker_ttl_ns = 0;
     o.hooks = (struct store_hooks){0};
     o.now = FIXTURE_NOW + 9 * SECOND;
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).first, 7); /* 1 to 6 were 4 s old or more */
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).first, 7); /* 1 to 6 were 4 s old or more */
     CU_ASSERT_FALSE(exists("msgs/1.blk"));
     CU_ASSERT_EQUAL(store_expire(s, o.now, 100, &due), STORE_OK);
     CU_ASSERT_EQUAL(due, FIXTURE_NOW + 10 * SECOND); /* the next one's turn */
-    close_store(s);
+    fixture_close(s);
     o.now = FIXTURE_NOW + 100 * SECOND;
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).msgs, 0);
-    CU_ASSERT_EQUAL(state_of(s).first, 11);
-    CU_ASSERT_EQUAL(state_of(s).last_ts, FIXTURE_NOW + 9 * SECOND);
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 0);
+    CU_ASSERT_EQUAL(fixture_state(s).first, 11);
+    CU_ASSERT_EQUAL(fixture_state(s).last_ts, FIXTURE_NOW + 9 * SECOND);
     struct counts c = count_all(s);
     CU_ASSERT_EQUAL(c.last_tombstone, 10);
     CU_ASSERT_EQUAL(c.messages, 0);
-    close_store(s);
+    fixture_close(s);
     shell("rm '%s/msgs/index.db'%s");
-    s = open_store(&o);
-    CU_ASSERT_EQUAL(state_of(s).last, 10); /* also without index.db */
-    close_store(s);
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(fixture_state(s).last, 10); /* also without index.db */
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -911,7 +884,7 @@ static void test_many_skips(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     put(s, "a", 1);
     CU_ASSERT_EQUAL(store_skip(s, 0, 60000, FIXTURE_NOW), STORE_OK);
     CU_ASSERT_FALSE(exists("msgs/2.blk"));
@@ -920,16 +893,16 @@ static void test_many_skips(void)
     CU_ASSERT_EQUAL(store_skip(s, 0, 1ULL << 40, FIXTURE_NOW), STORE_OK);
     put(s, "a", 1);
     for (int i = 0; i < 2; i++) {
-        struct store_state st = state_of(s);
+        struct store_state st = fixture_state(s);
         CU_ASSERT_EQUAL(st.msgs, 2);
         CU_ASSERT_EQUAL(st.last, (1ULL << 40) + 120002);
         CU_ASSERT_EQUAL(st.num_deleted, (1ULL << 40) + 120000);
         CU_ASSERT_EQUAL(count_all(s).skips, 3);
-        close_store(s);
+        fixture_close(s);
         shell("rm '%s/msgs/index.db'%s");
-        s = open_store(&o);
+        s = fixture_open(&o);
     }
-    close_store(s);
+    fixture_close(s);
     fixture_stop(&f);
 }
 
@@ -944,26 +917,26 @@ static void test_truncate_then_restart(void)
         o.compress = i % 2 == 1;
         if (i >= 2)
             o.keys = (struct store_keys){.key = SLICE_LIT("k"), .info = SLICE_LIT("$G")};
-        struct store *s = open_store(&o);
+        struct store *s = fixture_open(&o);
         fill_blocks(s, 35);
         drop(s, 3);
         drop(s, 14);
         tend(s);
         CU_ASSERT_EQUAL(store_truncate(s, 40, FIXTURE_NOW), STORE_INVALID);
         CU_ASSERT_EQUAL(store_truncate(s, 14, FIXTURE_NOW), STORE_OK); /* a deleted one */
-        struct store_state st = state_of(s), again;
+        struct store_state st = fixture_state(s), again;
         CU_ASSERT_EQUAL(st.last, 14);
         CU_ASSERT_EQUAL(st.msgs, 12);
-        close_store(s);
+        fixture_close(s);
         shell("rm '%s/msgs/index.db'%s");
-        s = open_store(&o);
-        again = state_of(s);
+        s = fixture_open(&o);
+        again = fixture_state(s);
         CU_ASSERT_EQUAL(again.msgs, st.msgs);
         CU_ASSERT_EQUAL(again.last, st.last);
         CU_ASSERT_EQUAL(again.bytes, st.bytes);
         put(s, "a", 1);
-        CU_ASSERT_EQUAL(state_of(s).last, 15);
-        close_store(s);
+        CU_ASSERT_EQUAL(fixture_state(s).last, 15);
+        fixture_close(s);
         fixture_stop(&f);
     }
 }
@@ -974,7 +947,7 @@ static void test_destroyed(void)
     struct fixture f;
     fixture_start(&f, NULL);
     struct file_store_options o = options(&f);
-    struct store *s = open_store(&o);
+    struct store *s = fixture_open(&o);
     for (int i = 0; i < 5; i++)
         put(s, "a", 10);
     CU_ASSERT_EQUAL(f.msgs, 5);
@@ -1118,10 +1091,10 @@ static void test_schedules_are_counted(void)
     for (int rebuilt = 0; rebuilt < 2; rebuilt++) {
         struct file_store_options o = options(&f);
         o.allow_schedules = true;
-        struct store *s = open_store(&o);
+        struct store *s = fixture_open(&o);
         if (!rebuilt)
             CU_ASSERT_EQUAL(put_at(s, "a", "NATS/1.0\r\nNats-Schedule: @every 1h\r\n\r\n", 3, 1), STORE_OK);
-        close_store(s);
+        fixture_close(s);
         size_t len;
         uint8_t *bytes = file_of("index.db", &len);
         struct index_reader r = {0};
