@@ -13,7 +13,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define JOBS_MAX 256 /* queued or running at once, all loops together */
+#define JOBS_MAX     256 /* queued or running at once, all loops together */
+#define MAX_DISCARDS 64  /* reads before a close, of 16 KiB each */
 
 struct real_env {
     struct env base;
@@ -450,12 +451,24 @@ static size_t real_pipe_unsent(struct env_pipe *ep)
     return (size_t)unsent;
 }
 
+/* Take what the peer has sent and nobody will read: the kernel answers a close over unread bytes with a
+ * reset, and the peer would see that instead of the end. Who goes on sending gets the reset nevertheless. */
+static void discard_unread(int fd)
+{
+    uint8_t scrap[16384];
+    ssize_t n = 1;
+    for (int i = 0; i < MAX_DISCARDS && n > 0; i++)
+        n = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
+}
+
 static void real_pipe_close(struct env_pipe *ep, bool reset)
 {
     struct real_pipe *p = pipe_of(ep);
     if (reset) {
         struct linger now = {.l_onoff = 1, .l_linger = 0};
         setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    } else {
+        discard_unread(p->fd);
     }
     p->closed = true;
     if (!p->attached) {
