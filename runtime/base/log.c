@@ -297,7 +297,6 @@ __attribute__((format(printf, 2, 0))) static void text_format(struct text *t, co
     va_list again;
     va_copy(again, args);
     t->heap = NULL;
-    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
     int n = vsnprintf(t->shortened, sizeof t->shortened, fmt, args);
     size_t len = n < 0 ? 0 : (size_t)n;
     if (len >= sizeof t->shortened) {

@@ -57,7 +57,7 @@ __attribute__((format(printf, 5, 6))) static void note(struct file_sink *f, cons
     char text[2 * DISK_PATH_MAX];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, args); // NOLINT(clang-analyzer-valist.Uninitialized)
+    int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     size_t len = n < 0 ? 0 : (size_t)n;
     struct log_line line = *cause;

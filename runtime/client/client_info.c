@@ -10,9 +10,9 @@ static void make_nonce(struct env *env, char nonce[16])
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t raw[12] = {0};
     env_random(env, raw, 11);
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         uint32_t v = (uint32_t)raw[3 * i] << 16 | (uint32_t)raw[3 * i + 1] << 8 | raw[3 * i + 2];
-        for (int k = 0; k < 4; k++)
+        for (size_t k = 0; k < 4; k++)
             nonce[4 * i + k] = digits[v >> (18 - 6 * k) & 63];
     }
     nonce[15] = '\0';

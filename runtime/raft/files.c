@@ -172,6 +172,7 @@ void raft_files_close(struct raft_files *f)
 static void put_slot(const struct raft_files *f, const struct raft_promise *p, uint8_t slot[SLOT])
 {
     memset(slot, 0, SLOT);
+    /* Eight bytes, no string: NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(slot, "midgeRP1", 8);
     put_u64(slot + 8, f->generation);
     put_u64(slot + 16, p->term);
@@ -224,7 +225,7 @@ static int load_promise(struct raft_files *f, struct raft_vote_state *out)
     if (rc != 0)
         return rc == -ENOENT ? 0 : rc;
     bool good = false;
-    for (size_t at = 0; at + SLOT <= len && at < 4 * SLOT; at += SLOT) {
+    for (size_t at = 0; at + SLOT <= len && at < (size_t)4 * SLOT; at += SLOT) {
         struct raft_promise p;
         uint64_t generation;
         if (get_slot(f, bytes + at, &p, &generation) && (!good || generation > f->generation)) {

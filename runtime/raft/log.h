@@ -11,8 +11,8 @@
 
 #include "base/disk.h"
 
-#define RAFT_LOG_BLOCK_META (1u * 1024 * 1024)
-#define RAFT_LOG_BLOCK      (4u * 1024 * 1024)
+#define RAFT_LOG_BLOCK_META ((size_t)1 << 20)
+#define RAFT_LOG_BLOCK      ((size_t)4 << 20)
 
 struct raft_log;
 

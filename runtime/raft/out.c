@@ -27,7 +27,7 @@ static bool reserve_held(struct raft *r)
 {
     if (r->held_cap - r->held_count >= HELD_PER_STEP)
         return true;
-    size_t cap = r->held_cap == 0 ? 2 * HELD_PER_STEP : 2 * r->held_cap;
+    size_t cap = r->held_cap == 0 ? (size_t)2 * HELD_PER_STEP : 2 * r->held_cap;
     struct raft_held *grown = malloc(cap * sizeof *grown);
     if (grown == NULL)
         return false;

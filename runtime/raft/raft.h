@@ -42,12 +42,12 @@
 #define RAFT_CAMPAIGN_MAX      (800 * RAFT_MS)
 #define RAFT_HEARTBEAT         (1 * RAFT_S)
 #define RAFT_QUORUM_CHECK      (10 * RAFT_S) /* a peer not heard for so long does not count */
-#define RAFT_OBSERVER_INTERVAL (48 * 3600 * RAFT_S)
+#define RAFT_OBSERVER_INTERVAL (INT64_C(48) * 3600 * RAFT_S)
 #define RAFT_CATCHUP_STALL     (2 * RAFT_S)
 #define RAFT_LIVE              (3 * RAFT_S)   /* heard within: a live peer */
 #define RAFT_REJOIN_AFTER      (300 * RAFT_S) /* unmanaged groups: a removed peer stays out so long */
 #define RAFT_RESCUE_LASTS      (300 * RAFT_S)
-#define RAFT_CATCHUP_WINDOW    (2u * 1024 * 1024)
+#define RAFT_CATCHUP_WINDOW    (UINT64_C(2) << 20)
 #define RAFT_BATCH_BYTES       (256u << 10)
 #define RAFT_BATCH_ENTRIES     4096u
 #define RAFT_OVERRUN_ENTRIES   100000u

@@ -39,7 +39,6 @@ static enum store_rc fail(struct restore *r, enum store_rc rc, const char *fmt, 
 {
     va_list args;
     va_start(args, fmt);
-    /* va_start has set it: NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(r->why, sizeof r->why, fmt, args);
     va_end(args);
     return rc;

@@ -15,7 +15,6 @@ void fs_log(struct file_store *fs, int level, const char *fmt, ...)
         return;
     va_list args;
     va_start(args, fmt);
-    /* va_start has set it: NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(line + n, sizeof line - (size_t)n, fmt, args);
     va_end(args);
     fs->hooks.log(fs->hooks.ctx, level, line);

@@ -68,7 +68,6 @@ static struct seqset_node *find_or_make(struct seqset *s, uint64_t seq)
     if (n == NULL)
         return NULL;
     n->base = base;
-    /* A list of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
     memmove(&s->nodes[i + 1], &s->nodes[i], (s->node_count - i) * sizeof s->nodes[0]);
     s->nodes[i] = n;
     s->node_count++;
@@ -81,7 +80,6 @@ static void drop_nodes(struct seqset *s, size_t first, size_t count)
         return;
     for (size_t i = first; i < first + count; i++)
         free(s->nodes[i]);
-    /* A list of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
     memmove(&s->nodes[first], &s->nodes[first + count], (s->node_count - first - count) * sizeof s->nodes[0]);
     s->node_count -= count;
 }
@@ -283,7 +281,6 @@ bool seqset_union(struct seqset *s, const struct seqset *from)
 
 size_t seqset_memory(const struct seqset *s)
 {
-    /* A list of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
     return s->node_cap * sizeof s->nodes[0] + s->node_count * sizeof(struct seqset_node);
 }
 
