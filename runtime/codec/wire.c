@@ -19,6 +19,10 @@ const char *codec_protocol_name(enum codec_protocol protocol)
 
 enum codec_protocol codec_protocol_of(slice name)
 {
+    if (slice_eq_str(name, "client"))
+        return CODEC_NATS;
+    if (slice_eq_str(name, "websocket"))
+        return CODEC_WS;
     for (int p = CODEC_NATS; p <= CODEC_RAFT; p++) {
         if (slice_eq_str(name, names[p]))
             return (enum codec_protocol)p;

@@ -18,7 +18,8 @@ static const char usage[] =
     "  -t, --to HOST:PORT      where connections go\n"
     "  -l, --listen HOST:PORT  where they come from; default 127.0.0.1:0, the port is told on standard "
     "error\n"
-    "  -p, --protocol NAME     nats, route, gateway, leaf, mqtt, http, ws; or auto (default): guess it\n"
+    "  -p, --protocol NAME     client (or nats), route, gateway, leaf, mqtt, http, ws, proxy; or auto\n"
+    "                          (default): guess it\n"
     "  -f, --format NAME       text (default), json, msgpack: of what is printed\n"
     "  -q, --quiet             print nothing\n"
     "  -n, --connections N     end after so many connections\n"
@@ -135,14 +136,12 @@ static int read_options(int argc, char **argv, struct settings *o)
                 return complain("not HOST:PORT:", optarg);
             break;
         case 'p':
-            o->protocol = codec_protocol_of(slice_str(optarg));
-            if ((o->protocol == CODEC_NO_PROTOCOL && strcmp(optarg, "auto") != 0) ||
-                o->protocol == CODEC_RAFT)
-                return complain("unknown protocol", optarg);
+            if (!protocol_read(optarg, &o->protocol))
+                return complain("not a protocol (" PROTOCOL_NAMES "):", optarg);
             break;
         case 'f':
             if (!format_read(optarg, &o->format))
-                return complain("unknown format", optarg);
+                return complain("not a format (text, json, msgpack):", optarg);
             break;
         case 'q':
             o->quiet = true;

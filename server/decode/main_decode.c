@@ -16,7 +16,8 @@ static const char usage[] =
     "line.\n"
     "Without FILE, or for -, standard input is read.\n"
     "\n"
-    "  -p, --protocol NAME  nats, route, gateway, leaf, mqtt, http, ws, proxy; or auto (default): guess it\n"
+    "  -p, --protocol NAME  client (or nats), route, gateway, leaf, mqtt, http, ws, proxy; or auto\n"
+    "                       (default): guess it\n"
     "  -f, --format NAME    text (default), json (an object a line), msgpack\n"
     "      --from SIDE      who speaks in a raw stream: dialer (client) or acceptor (server); default: "
     "guess\n"
@@ -78,18 +79,16 @@ static int read_options(int argc, char **argv, struct settings *o)
     while ((c = getopt_long(argc, argv, "p:f:h", options, NULL)) != -1) {
         switch (c) {
         case 'p':
-            o->protocol = codec_protocol_of(slice_str(optarg));
-            if ((o->protocol == CODEC_NO_PROTOCOL && strcmp(optarg, "auto") != 0) ||
-                o->protocol == CODEC_RAFT)
-                return complain("unknown protocol", optarg);
+            if (!protocol_read(optarg, &o->protocol))
+                return complain("not a protocol (" PROTOCOL_NAMES "):", optarg);
             break;
         case 'f':
             if (!format_read(optarg, &o->format))
-                return complain("unknown format", optarg);
+                return complain("not a format (text, json, msgpack):", optarg);
             break;
         case FROM:
             if (!read_side(optarg, &o->from))
-                return complain("unknown side", optarg);
+                return complain("not a side (dialer or client, acceptor or server):", optarg);
             break;
         case PORT:
             if (!read_port(optarg, &o->port))

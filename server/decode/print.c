@@ -18,6 +18,14 @@ bool format_read(const char *name, enum format *format)
     return false;
 }
 
+bool protocol_read(const char *name, enum codec_protocol *protocol)
+{
+    *protocol = codec_protocol_of(slice_str(name));
+    if (*protocol == CODEC_NO_PROTOCOL)
+        return strcmp(name, "auto") == 0;
+    return *protocol != CODEC_RAFT; /* which has no stream of its own */
+}
+
 static bool grow(struct codec_out *out, size_t need)
 {
     size_t cap = out->cap == 0 ? 4096 : out->cap;

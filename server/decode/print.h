@@ -37,6 +37,10 @@ struct printer {
 /* "text", "json", "msgpack". */
 bool format_read(const char *name, enum format *format);
 
+/* The protocol of a stream by its name; "auto" is NO_PROTOCOL. false: PROTOCOL_NAMES lists what it may be. */
+#define PROTOCOL_NAMES "client (or nats), route, gateway, leaf, mqtt, http, ws, proxy, auto"
+bool protocol_read(const char *name, enum codec_protocol *protocol);
+
 void printer_init(struct printer *p, const char *program, FILE *out, enum format format, bool color);
 void printer_free(struct printer *p);
 

@@ -565,6 +565,10 @@ static void test_program(void)
     CU_ASSERT_EQUAL(run(DECODE "tests/golden/wire/none 2>&1", out, sizeof(out)), 1);
     CU_ASSERT_EQUAL(run(DECODE "-f xml 2>&1", out, sizeof(out)), 1);
     CU_ASSERT_EQUAL(run(DECODE "-p xml 2>&1", out, sizeof(out)), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out, "not a protocol (client (or nats), route,"));
+    CU_ASSERT_EQUAL(run(DECODE "-p raft 2>&1", out, sizeof(out)), 1);
+    CU_ASSERT_EQUAL(run("printf 'PUB a 1\\r\\nx\\r\\n' | " DECODE "-p client -f json", out, sizeof(out)), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out, "{\"event\":\"PUB\",\"offset\":0,\"subject\":\"a\""));
     CU_ASSERT_EQUAL(run(DECODE "--port 99999 x 2>&1", out, sizeof(out)), 1);
     CU_ASSERT_EQUAL(run(DECODE "--help", out, sizeof(out)), 0);
     CU_ASSERT_EQUAL(

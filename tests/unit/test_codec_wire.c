@@ -236,6 +236,8 @@ static void test_names(void)
         e.direction = CODEC_FROM_ACCEPTOR;
         CU_ASSERT_STRING_EQUAL(codec_event_error_text(&e), "no error");
     }
+    CU_ASSERT_EQUAL(codec_protocol_of(SLICE_LIT("client")), CODEC_NATS);
+    CU_ASSERT_EQUAL(codec_protocol_of(SLICE_LIT("websocket")), CODEC_WS);
     CU_ASSERT_EQUAL(codec_protocol_of(SLICE_LIT("x")), CODEC_NO_PROTOCOL);
     struct codec_event none = {.protocol = CODEC_NO_PROTOCOL};
     CU_ASSERT_STRING_EQUAL(codec_event_error_text(&none), "no protocol");

@@ -97,8 +97,9 @@ CODEC_API size_t codec_event_encode(const struct codec_event *event, uint8_t *ou
 /* A sentence on event->error. */
 CODEC_API const char *codec_event_error_text(const struct codec_event *event);
 
-/* "nats", "route", "gateway", "leaf", "mqtt", "http", "ws", "proxy", "raft"; NO_PROTOCOL for other names. */
+/* "nats", "route", "gateway", "leaf", "mqtt", "http", "ws", "proxy", "raft". */
 CODEC_API const char *codec_protocol_name(enum codec_protocol protocol);
+/* Knows "client" (nats) and "websocket" (ws), too. NO_PROTOCOL for other names. */
 CODEC_API enum codec_protocol codec_protocol_of(slice name);
 
 /* Guesses the protocol from the first bytes that the dialler and the acceptor sent (either may be empty).
