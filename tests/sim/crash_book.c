@@ -225,6 +225,11 @@ static void judge_absent(struct crash_book *b, const struct store_state *st, uin
     }
     for (size_t i = 0; i < b->fates; i++) {
         struct crash_fate *f = &b->fate[i];
+        bool back = lives(b, f) && f->died != 0 && !f->by_limit;
+        if (ordered && back && f->died < seen->youngest)
+            crash_fail(b,
+                       "message %llu was removed by operation %llu and is back, though later ones are there",
+                       (unsigned long long)f->m.seq, (unsigned long long)f->died);
         if (lives(b, f))
             f->died = 0;
         else if (f->died == 0)

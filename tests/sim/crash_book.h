@@ -8,7 +8,8 @@
  *    subject's limit have come back, the stream's own limits may have taken its oldest messages instead);
  *  - what an acknowledged operation removed is gone (but removals by limits may come back: nothing records
  *    them, as in the Go server);
- *  - what was in flight is there as a whole or not at all, and nothing without everything before it;
+ *  - what was in flight is there as a whole or not at all, and nothing without everything before it, removals
+ *    included;
  *  - nothing else is there, and every total is what a recount says.
  *
  * Then it takes the recovered state as the new truth. Aborts when out of memory. */

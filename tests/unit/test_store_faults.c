@@ -449,6 +449,33 @@ static void test_update_follows_removals(void)
     stop(&r);
 }
 
+/* A block goes that was not written yet, and behind whose records another file waits to go: what is younger
+ * is not on disk before that file has gone. */
+static void test_unwritten_block_keeps_the_order(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (uint64_t cut = 1; cut <= 16; cut++) {
+            struct rig r;
+            uint64_t purged;
+            start(&r, seed);
+            up(&r);
+            put(&r, "aaabbbc");
+            CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+            for (uint64_t seq = 4; seq <= 6; seq++) /* the third block remembers it */
+                drop(&r, seq, STORE_REMOVE);
+            put(&r, "cd");
+            sim_disk_cut_at(r.sim, cut);
+            if (store_purge(r.s, SLICE_LIT("c"), 0, 0, &purged) == STORE_OK)
+                store_sync_now(r.s); /* fails where the power has gone */
+            die(&r, true);
+            CU_ASSERT(has(&r, 1) && has(&r, 2) && has(&r, 3));
+            if (has(&r, 9))
+                CU_ASSERT(!has(&r, 4) && !has(&r, 5) && !has(&r, 6));
+            stop(&r);
+        }
+    }
+}
+
 /* ---- failing calls ---- */
 
 static void fail(struct rig *r, unsigned ops, const char *path, uint64_t after, uint64_t times)
@@ -598,6 +625,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_truncate_remembers_limits),
     UNIT_TEST(test_update_follows_removals),
     UNIT_TEST(test_truncate_voids_the_journal),
+    UNIT_TEST(test_unwritten_block_keeps_the_order),
     UNIT_TEST(test_failed_write),
     UNIT_TEST(test_refused_erase),
     UNIT_TEST(test_failure_behind_a_removal),

@@ -299,7 +299,7 @@ static enum store_rc sync_block(struct block *b)
     return fs_wait_idle(fs);
 }
 
-static enum store_rc commit_and_wait(struct file_store *fs)
+enum store_rc fs_commit_and_wait(struct file_store *fs)
 {
     enum store_rc rc = fs_commit(&fs->base);
     while (rc == STORE_OK && fs->commit.out)
@@ -321,7 +321,7 @@ enum store_rc fs_sync_blocks(struct file_store *fs)
 enum store_rc fs_sync_now(struct store *s)
 {
     struct file_store *fs = fs_of(s);
-    enum store_rc rc = commit_and_wait(fs);
+    enum store_rc rc = fs_commit_and_wait(fs);
     if (fs->journaled &&
         fs->sync == STORE_SYNC_ALWAYS) /* what the journal holds is safe, and nothing else waits */
         return rc;
@@ -367,7 +367,7 @@ enum store_rc fs_void_claims(struct file_store *fs)
 
 enum store_rc fs_settle(struct file_store *fs)
 {
-    enum store_rc rc = commit_and_wait(fs);
+    enum store_rc rc = fs_commit_and_wait(fs);
     if (rc == STORE_OK && fs->journaled)
         rc = void_journal(fs);
     return rc == STORE_OK ? fs_sync_now(&fs->base) : rc;

@@ -379,6 +379,8 @@ enum store_rc fs_exact_last(struct file_store *, slice subject, struct subject_e
 /* commit.c */
 enum store_rc fs_commit(struct store *);
 enum store_rc fs_sync_now(struct store *);
+/* Until everything written so far is durable and the files that wait have gone. */
+enum store_rc fs_commit_and_wait(struct file_store *);
 /* Sync the blocks that need it and have all their bytes in the file, while nothing is with the storage. */
 enum store_rc fs_sync_blocks(struct file_store *);
 /* Wait until nothing of this store is with the storage. */

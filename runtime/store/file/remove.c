@@ -47,17 +47,6 @@ void fs_unlink_path_later(struct file_store *fs, const char *path)
     fs->unlinks[fs->unlink_count++] = u;
 }
 
-/* The block goes with bytes that it never wrote. Files that became useless behind them wait for what is
- * written instead. */
-static void move_unlinks(struct file_store *fs, const struct block *b)
-{
-    for (size_t i = 0; i < fs->unlink_count && b->handed < b->raw; i++) {
-        struct later_unlink *u = &fs->unlinks[i];
-        if (u->block > b->index || (u->block == b->index && u->end > b->handed))
-            put_at_end(fs, u);
-    }
-}
-
 void fs_forget_unlinks(struct file_store *fs)
 {
     for (size_t i = 0; i < fs->unlink_count; i++)
@@ -81,16 +70,24 @@ void fs_unlink_later(struct file_store *fs, const struct block *b, bool last)
     fs_changed(fs);
 }
 
+/* The block is to go, and some of its bytes were never handed over. Where a file waits to go behind them, or
+ * they tell of removals, they must be on disk before anything younger is: with them the block would take away
+ * what keeps the order. */
+static enum store_rc write_out(struct file_store *fs, const struct block *b)
+{
+    bool tells = fs->unlink_count > 0 || !b->tombs_known || b->tomb_max > 0;
+    return b->handed < b->raw && tells ? fs_commit_and_wait(fs) : STORE_OK;
+}
+
 /* Out of the list and the memory; the file goes behind the next commit, index.db, which names it, before it,
  * and tombstones only behind what they are for. Counts are the caller's. */
 static enum store_rc discard_block(struct file_store *fs, struct block *b)
 {
-    if (fs->commit.out && fs->commit.block == b) {
-        enum store_rc rc = fs_wait_idle(fs);
-        if (rc != STORE_OK)
-            return rc;
-    }
-    move_unlinks(fs, b);
+    enum store_rc rc = write_out(fs, b);
+    if (rc == STORE_OK && fs->commit.out && fs->commit.block == b)
+        rc = fs_wait_idle(fs);
+    if (rc != STORE_OK)
+        return rc;
     fs_drop_index(fs);
     fs_unlink_later(fs, b, !b->tombs_known || b->tomb_max > 0);
     block_unlist(fs, b);
@@ -356,9 +353,12 @@ static enum store_rc carry_tombstones(struct file_store *fs, struct block *b)
 
 enum store_rc fs_drop_block(struct file_store *fs, struct block *b)
 {
+    enum store_rc rc = write_out(fs, b);
+    if (rc != STORE_OK)
+        return rc;
     uint64_t msgs = b->msgs, bytes = b->bytes, before = fs->written;
     bool wrote;
-    enum store_rc rc = remember_last(fs, b, &wrote);
+    rc = remember_last(fs, b, &wrote);
     if (rc == STORE_OK)
         rc = carry_tombstones(fs, b);
     if (rc == STORE_OK && fs->subjects != NULL)
