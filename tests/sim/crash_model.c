@@ -125,7 +125,8 @@ static void on_log(void *ctx, int level, const char *line)
     struct stream *t = ctx;
     (void)level;
     t->hole |= strstr(line, "damaged bytes at offset") != NULL;
-    if (strstr(line, "could not be enforced") != NULL) /* it is made up for by store_maintain */
+    /* The one is made up for by store_maintain, with the other the store was loaded anew. */
+    if (strstr(line, "could not be enforced") != NULL || strstr(line, "was erased in spite of") != NULL)
         t->failed = t->book.frozen = true;
     TRACE(t->m, "    log: %s\n", line);
 }

@@ -534,6 +534,117 @@ static void test_refused_erase(void)
     stop(&r);
 }
 
+/* However often blocks are tidied and the power goes: the next message gets the sequence `next`. */
+static void check_next(struct rig *r, uint64_t next)
+{
+    struct store_state st;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 20; i++)
+            CU_ASSERT_EQUAL(store_maintain(r->s, NOW), STORE_OK);
+        CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
+        store_state(r->s, &st);
+        CU_ASSERT_EQUAL(st.last + 1, next);
+        die(r, true);
+        store_state(r->s, &st);
+        CU_ASSERT_EQUAL(st.last + 1, next);
+    }
+}
+
+/* The last message is erased, and the tombstone that remembers its sequence can not be written: at once, or
+ * when it goes to the disk. */
+static void test_erased_last_without_tombstone(void)
+{
+    static const enum sim_disk_op ops[] = {SIM_OPEN, SIM_RESERVE, SIM_WRITE, SIM_SYNC};
+    for (size_t op = 0; op < sizeof ops / sizeof ops[0]; op++) {
+        for (int others = 0; others < 2; others++) {
+            struct rig r;
+            start(&r, 1 + op);
+            up(&r);
+            put(&r, others > 0 ? "aaaa" : "a");
+            CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+            fail(&r, SIM_OP(ops[op]), others > 0 ? "*/3.blk" : "*/2.blk", 0, 0);
+            drop(&r, others > 0 ? 4 : 1, STORE_REMOVE_ERASE);
+            store_sync_now(r.s); /* fails or not */
+            sim_disk_heal(r.sim);
+            CU_ASSERT_EQUAL(store_maintain(r.s, NOW), STORE_OK);
+            CU_ASSERT_FALSE(has(&r, others > 0 ? 4 : 1));
+            if (others > 0 && op % 2 == 0) /* the ones before go, too */
+                for (uint64_t seq = 1; seq <= 3; seq++)
+                    drop(&r, seq, STORE_REMOVE);
+            check_next(&r, others > 0 ? 5 : 2);
+            stop(&r);
+        }
+    }
+}
+
+/* A removal whose tombstone can not be written changes nothing. */
+static void test_refused_removal(void)
+{
+    static const enum sim_disk_op ops[] = {SIM_OPEN, SIM_RESERVE};
+    for (size_t op = 0; op < sizeof ops / sizeof ops[0]; op++) {
+        struct rig r;
+        bool removed;
+        start(&r, 1);
+        up(&r);
+        put(&r, "aaaa");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        fail(&r, SIM_OP(ops[op]), "*/3.blk", 0, 0);
+        CU_ASSERT_EQUAL(store_remove(r.s, 4, STORE_REMOVE, &removed), STORE_IO);
+        CU_ASSERT_FALSE(removed);
+        CHECK(&r, 1, 2, 3, 4);
+        sim_disk_heal(r.sim);
+        check_next(&r, 5);
+        CHECK(&r, 1, 2, 3, 4);
+        drop(&r, 4, STORE_REMOVE);
+        check_next(&r, 5);
+        CHECK(&r, 1, 2, 3);
+        stop(&r);
+    }
+}
+
+/* An erase that happened, though its folder could not be synced, is one that succeeded. */
+static void test_erase_is_done_or_not(void)
+{
+    for (uint64_t after = 0; after < 6; after++) {
+        struct rig r;
+        bool removed;
+        start(&r, 1);
+        up(&r);
+        put(&r, "aa");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        fail(&r, SIM_OP(SIM_SYNC_DIR), "/js/S/msgs", after, 1);
+        enum store_rc rc = store_remove(r.s, 2, STORE_REMOVE_ERASE, &removed);
+        sim_disk_heal(r.sim);
+        CU_ASSERT_EQUAL(removed, rc == STORE_OK);
+        CU_ASSERT_EQUAL(has(&r, 2), !removed);
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        die(&r, true);
+        CU_ASSERT_EQUAL(has(&r, 2), !removed);
+        check_next(&r, 3);
+        stop(&r);
+    }
+}
+
+/* A skip is all that tells of the last sequence, in a block that holds nothing else any more. */
+static void test_skipped_last_is_kept(void)
+{
+    for (int reopen = 0; reopen < 2; reopen++) {
+        struct rig r;
+        start(&r, 1);
+        up(&r);
+        put(&r, "aaaaaaaaaaaaaaa");
+        CU_ASSERT_EQUAL(store_skip(r.s, 0, 2, NOW), STORE_OK);
+        for (uint64_t seq = 1; seq <= 15; seq++) /* more tombstones than go into one block */
+            drop(&r, seq, STORE_REMOVE);
+        if (reopen > 0) { /* then index.db does not list the block */
+            down(&r);
+            up(&r);
+        }
+        check_next(&r, 18);
+        stop(&r);
+    }
+}
+
 /* A file is gone, and then its folder is not synced: what was written instead of it stays. */
 static void test_failure_behind_a_removal(void)
 {
@@ -628,6 +739,10 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_unwritten_block_keeps_the_order),
     UNIT_TEST(test_failed_write),
     UNIT_TEST(test_refused_erase),
+    UNIT_TEST(test_erased_last_without_tombstone),
+    UNIT_TEST(test_refused_removal),
+    UNIT_TEST(test_erase_is_done_or_not),
+    UNIT_TEST(test_skipped_last_is_kept),
     UNIT_TEST(test_failure_behind_a_removal),
     UNIT_TEST(test_sync_after_a_failed_one),
     UNIT_TEST(test_replay_waits_for_the_key),

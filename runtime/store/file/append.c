@@ -107,9 +107,10 @@ enum store_rc fs_room(struct file_store *fs, size_t n, struct block **out)
     return STORE_OK;
 }
 
-/* The last block has grown by a record that was put into its image. */
-static void grown_by(struct block *b, size_t n)
+/* The last block has grown by a record of `seq` that was put into its image. */
+static void grown_by(struct block *b, size_t n, uint64_t seq)
 {
+    b->top = seq > b->top ? seq : b->top;
     b->image->len += n;
     b->raw += n;
     b->fs->backlog += n;
@@ -206,7 +207,7 @@ enum store_rc fs_append(struct store *s, const struct store_append *a, int64_t n
     if (rc != STORE_OK)
         return rc;
     record_encode_message(tail_of(b), &b->hash, seq, a->ts, a->subject, a->hdr, a->data);
-    grown_by(b, (size_t)size);
+    grown_by(b, (size_t)size, seq);
     count_message(fs, b, seq, a->ts, size);
     if (a->ttl_s != 0)
         b->ttls++;
@@ -237,7 +238,7 @@ static enum store_rc append_mark(struct file_store *fs, enum record_kind kind, u
     if (rc != STORE_OK)
         return rc;
     record_encode_mark(tail_of(*out), &(*out)->hash, kind, seq, ts);
-    grown_by(*out, RECORD_MIN);
+    grown_by(*out, RECORD_MIN, seq);
     fs_changed(fs);
     return STORE_OK;
 }

@@ -112,7 +112,8 @@ struct block {
     uint64_t ttls;         /* messages with a TTL that were ever put here; an upper bound */
     uint64_t schedules;
     uint64_t tomb_max; /* highest tombstone for a sequence below the block's own; 0: none */
-    bool tombs_known;  /* tomb_max is right (false: opened from index.db and never read) */
+    uint64_t top;      /* highest sequence that any record in the file names, or more; 0: none */
+    bool tombs_known;  /* tomb_max and top are right (false: opened from index.db and never read) */
     bool compressed;   /* on disk */
     bool no_gain;      /* a compaction did not help; reset by a removal */
     bool needs_sync;   /* bytes were written that are not synced */
@@ -319,7 +320,8 @@ void fs_forget_unlinks(struct file_store *);
 enum store_rc fs_tombstones_needed(struct block *, bool *needed);
 /* Where the oldest record may be that a tombstone of the block is for: 0 when no older file has any. */
 uint64_t fs_oldest_record(const struct block *);
-/* A block without messages goes unless it is the last or holds tombstones that are needed. */
+/* A block without messages goes unless it is the last or holds tombstones that are needed. Where it is all
+ * that tells of the stream's last sequence, that is remembered at the end first. */
 enum store_rc fs_drop_if_useless(struct file_store *, struct block *);
 enum store_rc fs_forget_subjects(struct file_store *, struct block *);
 /* A message that damage took is to go: start again from the blocks, which leaves it out. */

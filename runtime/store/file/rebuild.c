@@ -100,6 +100,7 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
         }
         if (rc == SALVAGE_RECORD) {
             enum store_rc taken = STORE_OK;
+            b->top = r.seq > b->top ? r.seq : b->top;
             if (r.kind != RECORD_TOMBSTONE)
                 taken = take_sequence(rb, b, &r);
             else if (!seqset_insert(&rb->tombs, r.seq))

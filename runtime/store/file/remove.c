@@ -70,13 +70,11 @@ void fs_unlink_later(struct file_store *fs, const struct block *b, bool last)
     fs_changed(fs);
 }
 
-/* The block is to go, and some of its bytes were never handed over. Where a file waits to go behind them, or
- * they tell of removals, they must be on disk before anything younger is: with them the block would take away
- * what keeps the order. */
+/* Before a block goes all its bytes are on disk, and what waits to go behind them has gone. They may tell of
+ * removals: without them, younger records could be there and these not. */
 static enum store_rc write_out(struct file_store *fs, const struct block *b)
 {
-    bool tells = fs->unlink_count > 0 || !b->tombs_known || b->tomb_max > 0;
-    return b->handed < b->raw && tells ? fs_commit_and_wait(fs) : STORE_OK;
+    return b->handed < b->raw ? fs_commit_and_wait(fs) : STORE_OK;
 }
 
 /* Out of the list and the memory; the file goes behind the next commit, index.db, which names it, before it,
@@ -95,7 +93,7 @@ static enum store_rc discard_block(struct file_store *fs, struct block *b)
     return STORE_OK;
 }
 
-/* The block's tombstones are known: those of a block that was never read are found by reading it. */
+/* What the block's records tell is known: of a block that was never read it is found by reading it. */
 static enum store_rc know_tombstones(struct block *b)
 {
     if (b->tombs_known)
@@ -109,6 +107,7 @@ static enum store_rc know_tombstones(struct block *b)
     for (size_t at = 0; record_peek(m->buf->bytes + at, m->len - at, &r) == RECORD_GOOD; at += r.size) {
         if (r.kind == RECORD_TOMBSTONE && r.seq < own_first && r.seq > b->tomb_max)
             b->tomb_max = r.seq;
+        b->top = r.seq > b->top ? r.seq : b->top;
     }
     b->tombs_known = true;
     return STORE_OK;
@@ -133,13 +132,28 @@ enum store_rc fs_tombstones_needed(struct block *b, bool *needed)
     return rc;
 }
 
-/* A block without messages goes, unless it is the last or remembers removals that an older file needs. */
+/* A record outside the block, which has no messages, tells of the stream's last sequence. */
+static bool last_is_told_elsewhere(const struct file_store *fs, const struct block *b)
+{
+    const struct block *holder = block_of(fs, fs->last);
+    if (holder != NULL && block_is_live(holder, fs->last))
+        return true;
+    for (size_t i = fs->block_count; i-- > 0;) {
+        const struct block *other = fs->blocks[i];
+        if (other != b && other->tombs_known && other->top == fs->last)
+            return true;
+    }
+    return false;
+}
+
 enum store_rc fs_drop_if_useless(struct file_store *fs, struct block *b)
 {
     bool needed;
     if (b->msgs > 0 || is_last(b))
         return STORE_OK;
     enum store_rc rc = fs_tombstones_needed(b, &needed);
+    if (rc == STORE_OK && !needed && b->top == fs->last && !last_is_told_elsewhere(fs, b))
+        rc = fs_tombstone(fs, fs->last, fs->last_ts_set ? fs->last_ts : RECORD_TIME_NONE);
     return rc == STORE_OK && !needed ? discard_block(fs, b) : rc;
 }
 
@@ -217,9 +231,23 @@ static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t se
     return STORE_OK;
 }
 
+/* The file of the block of `seq` says whether it was erased: *gone. */
+static enum store_rc see_whether_erased(struct file_store *fs, uint64_t seq, enum store_rc failure,
+                                        bool *gone)
+{
+    enum store_rc rc = fs_reload(fs);
+    const struct block *b = rc == STORE_OK ? block_of(fs, seq) : NULL;
+    *gone = rc == STORE_OK && (b == NULL || !block_is_live(b, seq));
+    if (*gone)
+        fs_log(fs, 2, "Sequence %llu was erased in spite of: %s", (unsigned long long)seq,
+               store_rc_text(failure));
+    return *gone ? STORE_OK : failure;
+}
+
 /* Overwrite the message, which is the removal: the block is written anew. Until the books know of it, reading
- * the block would tell of damage: what has to be read of it is read before. */
-static enum store_rc erase(struct block *b, uint64_t seq)
+ * the block would tell of damage: what has to be read of it is read before. When something fails on the way
+ * the store is loaded anew; *gone: it has happened all the same, and the books know. */
+static enum store_rc erase(struct block *b, uint64_t seq, bool *gone)
 {
     struct file_store *fs = b->fs;
     enum store_rc rc = fs_settle(fs);
@@ -247,7 +275,7 @@ static enum store_rc erase(struct block *b, uint64_t seq)
         record_erase(rec, &b->hash, fill);
         rc = block_rewrite(b, buf_view(&content), !is_last(b) && b->compressed);
         if (rc != STORE_OK)
-            fs_reload(fs); /* the file says whether it has happened */
+            rc = see_whether_erased(fs, seq, rc, gone);
     } else {
         rc = STORE_NO_MEMORY;
     }
@@ -290,23 +318,23 @@ enum store_rc fs_remove_message(struct file_store *fs, struct block *b, uint64_t
     memcpy(subject, m.subject.ptr, subject_len);
     subject[subject_len] = 0;
 
-    bool erased = how == STORE_REMOVE_ERASE && !fs->encrypted, remembered = true;
+    bool erased = how == STORE_REMOVE_ERASE && !fs->encrypted, remembered = true, gone = false;
     int64_t first_ts;
     rc = first_ts_without(b, seq, &first_ts);
     if (rc == STORE_OK && erased)
-        rc = erase(b, seq);
-    if (rc == STORE_OK) {
+        rc = erase(b, seq, &gone);
+    if (rc == STORE_OK && !gone) {
         rc = remember_removal(fs, b, seq, ts, how, erased);
         remembered = rc == STORE_OK;
         if (erased) /* what is erased needs no tombstone, but its block must stay without one */
             rc = STORE_OK;
     }
-    if (rc == STORE_OK) {
+    if (rc == STORE_OK && !gone) {
         rc = uncount(fs, b, seq, size, first_ts);
         if (rc != STORE_OK)
             fs_undo(fs, rc);
     }
-    if (rc == STORE_OK) {
+    if (rc == STORE_OK && !gone) {
         slice name = slice_make(subject, subject_len);
         if (fs->subjects != NULL && subject_len > 0)
             subject_index_remove(fs->subjects, name, seq);
