@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #define MAX_JOBS        32u
-#define STEP_TIMEOUT_MS 10000u
-#define PLAY_TIMEOUT_MS 60000u
+#define STEP_TIMEOUT_MS 20000u
+#define PLAY_TIMEOUT_MS 120000u
 #define EXIT_SKIPPED    77
 
 enum outcome { OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_SKIP };

@@ -431,6 +431,29 @@ static void test_talker(void)
     play(talker);
 }
 
+/* How long the next PING takes. */
+static int64_t wait_for_ping(struct sim_server *s, struct sim_client *c)
+{
+    int64_t start = sched_now(sim_server_sched(s));
+    CU_ASSERT_STRING_EQUAL(sim_client_expect(c, "PING\r\n"), "");
+    return sched_now(sim_server_sched(s)) - start;
+}
+
+/* covers: CP-130: with an interval of a second the first PING takes that and a bit, the next one that. */
+static void test_ping_interval(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_server *s = sim_server_new(seed, 2, "host: \"10.0.0.1\"\nping_interval: \"1s\"\n");
+        struct sim_client *c = sim_client_new(s, true);
+        int64_t first = wait_for_ping(s, c);
+        CU_ASSERT(first > 950 * MS && first < 1300 * MS);
+        sim_client_send(c, "PONG\r\n");
+        int64_t second = wait_for_ping(s, c);
+        CU_ASSERT(second > 950 * MS && second < 1100 * MS);
+        sim_server_free(s);
+    }
+}
+
 /* The same seed is the same history, another one another. */
 static void test_replay(void)
 {
@@ -450,6 +473,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_vanish),        UNIT_TEST(test_stalled_reader), UNIT_TEST(test_stalled_others),
     UNIT_TEST(test_many_gone),     UNIT_TEST(test_many_again),     UNIT_TEST(test_many_at_the_end),
     UNIT_TEST(test_many_turns),    UNIT_TEST(test_half_open),      UNIT_TEST(test_stale),
-    UNIT_TEST(test_talker),        UNIT_TEST(test_replay),
+    UNIT_TEST(test_talker),        UNIT_TEST(test_ping_interval),  UNIT_TEST(test_replay),
 };
 UNIT_MAIN("server in the simulated world", tests)
