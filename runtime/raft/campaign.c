@@ -3,6 +3,10 @@
 
 static bool may_campaign(struct raft *r)
 {
+    if (r->term >= RAFT_NUMBER_MAX) {
+        raft_election_in(r, RAFT_OBSERVER_INTERVAL); /* nobody would listen to the next one */
+        return false;
+    }
     /* Who has not processed what is committed could lead with a state that is behind. */
     if (r->observer || r->learner || r->paused || r->processed < r->commit) {
         raft_election_in(r, RAFT_ELECTION_MIN / 4);

@@ -99,8 +99,8 @@ void raft_note_stranger(struct raft *r, struct raft_peer *p)
         p->told = true;
         p->mark = r->log.last;
         raft_note(r, RAFT_NOTE_OBSERVED)->peer = id;
-    } else if (!raft_recently_removed(r, id) && !raft_change_in_progress(r)) {
-        append_change(r, RAFT_ADD_PEER, id);
+    } else if (!raft_recently_removed(r, id)) {
+        raft_add_peer(r, id); /* when it is refused now: the next answer comes soon */
     }
 }
 

@@ -60,8 +60,9 @@ enum raft_rc raft_load(struct raft *r, const struct raft_append *ae)
     raft_out_begin(r);
     raft_map_push(&r->log, ae->term, raft_append_size(ae->entries, ae->count));
     raft_take_special(r, r->log.last, ae, false);
-    if (ae->commit > r->hcommit)
-        r->hcommit = ae->commit;
+    uint64_t commit = ae->commit < r->log.last ? ae->commit : r->log.last; /* it cannot speak of later ones */
+    if (commit > r->hcommit)
+        r->hcommit = commit;
     if (ae->term > r->term) {
         r->term = ae->term;
         r->vote = 0;

@@ -88,12 +88,12 @@ bool raft_members_push(struct raft_members *m, uint64_t index, const struct raft
 {
     assert(m->spare_cap >= peers->count);
     struct raft_membership *s = push(m, index, false);
-    s->size = peers->size;
     s->extension = peers->extension;
     for (uint32_t i = 0; i < peers->count; i++) {
         if (peers->ids[i] != 0 && !raft_membership_has(s, peers->ids[i]))
             s->ids[s->count++] = peers->ids[i];
     }
+    s->size = peers->size > s->count ? peers->size : s->count;
     s->boot = s->size > s->count ? s->size : 0;
     return m->count == 1 || !same_members(s, s - 1);
 }

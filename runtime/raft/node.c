@@ -89,14 +89,21 @@ static void send(struct raft_node *n, struct raft_addr to, struct raft_addr repl
 
 /* ---- effects ---- */
 
+/* An entry tells a restart what was committed, at most itself (raft_load). */
+static void note_stored(struct raft_node *n, const struct raft_append *ae)
+{
+    uint64_t commit = ae->commit <= ae->pindex ? ae->commit : ae->pindex + 1;
+    if (commit > n->stored_commit)
+        n->stored_commit = commit;
+}
+
 static int do_append(struct raft_node *n, const struct raft_effect *f)
 {
     slice body = encode(n, &f->msg);
     if (body.len == 0)
         return -ENOMEM;
     assert(f->index == n->log->last + 1);
-    if (f->msg.append.commit > n->stored_commit)
-        n->stored_commit = f->msg.append.commit;
+    note_stored(n, &f->msg.append);
     if (n->host.stored != NULL)
         n->host.stored(n->ctx, f->index, &f->msg.append);
     return raft_log_append(n->log, body, n->wall);
@@ -199,10 +206,11 @@ static void do_promise(struct raft_node *n, const struct raft_effect *f)
     ask_for_sync(n, f->op);
 }
 
-static bool handed_up(uint8_t type)
+static bool handed_up(const struct raft_entry *e)
 {
-    return type == RAFT_NORMAL || type == RAFT_OLD_SNAPSHOT || type == RAFT_SNAPSHOT ||
-           type == RAFT_ADD_PEER || type == RAFT_REMOVE_PEER;
+    bool change = e->type == RAFT_ADD_PEER || e->type == RAFT_REMOVE_PEER;
+    return e->type == RAFT_NORMAL || e->type == RAFT_OLD_SNAPSHOT || e->type == RAFT_SNAPSHOT ||
+           (change && e->data.len == sizeof(raft_id));
 }
 
 /* 0, or why the entry cannot be read. */
@@ -217,7 +225,7 @@ static int apply_one(struct raft_node *n, uint64_t index)
         return -EBADMSG;
     size_t count = 0;
     for (size_t i = 0; i < m.append.count; i++) {
-        if (handed_up(n->applied.list[i].type))
+        if (handed_up(&n->applied.list[i]))
             n->applied.list[count++] = n->applied.list[i];
     }
     n->host.apply(n->ctx, index, m.append.term, n->applied.list, count);
@@ -520,8 +528,7 @@ static int load_log(struct raft_node *n)
             return -ENOMEM;
         if (loaded == RAFT_CORRUPT)
             return raft_log_truncate(n->log, i - 1);
-        if (m.append.commit > n->stored_commit)
-            n->stored_commit = m.append.commit;
+        note_stored(n, &m.append);
     }
     return 0;
 }

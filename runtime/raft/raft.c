@@ -25,14 +25,29 @@ struct raft_peer *raft_peer_of(struct raft *r, raft_id id)
     return NULL;
 }
 
+/* Only known members and, at a leader, those who answer are tracked; of the latter the silent ones go. */
+static void drop_strangers(struct raft *r)
+{
+    for (size_t i = r->peer_count; i-- > 0;) {
+        struct raft_peer *p = &r->peers[i];
+        if (raft_is_member(r, p->id) || (r->role == RAFT_LEADER && r->now - p->heard < RAFT_QUORUM_CHECK))
+            continue;
+        raft_stream_cancel(r, p);
+        r->peers[i] = r->peers[--r->peer_count];
+    }
+}
+
 struct raft_peer *raft_peer_track(struct raft *r, raft_id id)
 {
     struct raft_peer *p = raft_peer_of(r, id);
     if (p != NULL)
         return p;
-    size_t members = raft_members_now(&r->members)->count;
-    if (id == 0 || id == r->cfg.id || r->peer_count >= r->peer_cap ||
-        r->peer_count >= members + RAFT_OBSERVED_MAX)
+    if (id == 0 || id == r->cfg.id)
+        return NULL;
+    size_t most = raft_members_now(&r->members)->count + RAFT_OBSERVED_MAX;
+    if (r->peer_count >= most)
+        drop_strangers(r);
+    if (r->peer_count >= r->peer_cap || (r->peer_count >= most && !raft_is_member(r, id)))
         return NULL;
     p = &r->peers[r->peer_count++];
     *p = (struct raft_peer){.id = id};
@@ -50,18 +65,6 @@ static void set_quorum(struct raft *r)
     r->quorum = r->natural_quorum;
 }
 
-/* Only known members and, at a leader, those who answer are tracked; of the latter the silent ones go. */
-static void drop_strangers(struct raft *r)
-{
-    for (size_t i = r->peer_count; i-- > 0;) {
-        struct raft_peer *p = &r->peers[i];
-        if (raft_is_member(r, p->id) || (r->role == RAFT_LEADER && r->now - p->heard < RAFT_QUORUM_CHECK))
-            continue;
-        raft_stream_cancel(r, p);
-        r->peers[i] = r->peers[--r->peer_count];
-    }
-}
-
 void raft_members_changed(struct raft *r)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
@@ -77,10 +80,39 @@ void raft_members_changed(struct raft *r)
         raft_note(r, RAFT_NOTE_MEMBERS);
 }
 
+/* A leader's last entry is not of a later term than what it sends, and what it sends in a catch up is not of
+ * a later term than its own. */
+static bool possible_append(const struct raft_append *ae)
+{
+    return ae->term <= RAFT_NUMBER_MAX && ae->pterm <= ae->term && ae->pindex <= RAFT_NUMBER_MAX &&
+           ae->commit <= RAFT_NUMBER_MAX && ae->lterm <= RAFT_NUMBER_MAX &&
+           (ae->lterm == 0 || ae->term <= ae->lterm);
+}
+
+/* What no peer that keeps the rules can say is not listened to. */
+static bool possible(const struct raft_msg *m)
+{
+    switch (m->type) {
+    case RAFT_MSG_VOTE_REQUEST:
+        return m->vote_request.term <= RAFT_NUMBER_MAX && m->vote_request.last_index <= RAFT_NUMBER_MAX &&
+               m->vote_request.last_term <= m->vote_request.term;
+    case RAFT_MSG_VOTE_RESPONSE:
+        return m->vote_response.term <= RAFT_NUMBER_MAX;
+    case RAFT_MSG_APPEND:
+        return possible_append(&m->append);
+    case RAFT_MSG_APPEND_RESPONSE:
+        return m->append_response.term <= RAFT_NUMBER_MAX && m->append_response.index <= RAFT_NUMBER_MAX;
+    case RAFT_MSG_PROPOSAL:
+    case RAFT_MSG_REMOVE_PEER:
+        return true;
+    }
+    return false;
+}
+
 static enum raft_rc message(struct raft *r, const struct raft_event *e)
 {
     const struct raft_msg *m = e->msg;
-    if (!r->online || r->role == RAFT_CLOSED)
+    if (!r->online || r->role == RAFT_CLOSED || !possible(m))
         return RAFT_OK;
     switch (m->type) {
     case RAFT_MSG_VOTE_REQUEST:

@@ -58,6 +58,9 @@
 #define RAFT_HELD_MAX          65536u /* messages that wait for the disk; more are dropped (the peer asks again) */
 #define RAFT_INBOX_LEN         8
 #define RAFT_DATA_MAX          0x7ffffffeu /* bytes of an entry */
+/* No group comes so far: a billion terms or entries a second take 36 years. What a peer says beyond it is
+ * dropped, so that counting on from what was taken wraps around nowhere (a log's files have 62 bits). */
+#define RAFT_NUMBER_MAX (UINT64_C(1) << 60)
 
 /* A member's id: its eight characters as they lie in memory. 0 is nobody. */
 typedef uint64_t raft_id;

@@ -9,10 +9,11 @@ bool raft_decode_peers(struct raft *r, slice data, struct raft_peers *out)
     if (!codec_raft_decode(CODEC_RAFT_PEER_STATE, data, &e))
         return false;
     uint32_t count = e.peer_state.peer_count;
-    if (count == 0 || count > RAFT_PEERS_MAX || count > r->ids_cap)
+    if (count == 0 || count > RAFT_PEERS_MAX || e.peer_state.cluster_size > RAFT_PEERS_MAX ||
+        count > r->ids_cap)
         return false;
     memcpy(r->ids, e.peer_state.peers.ptr, 8 * (size_t)count);
-    *out = (struct raft_peers){.size = e.peer_state.cluster_size < count ? count : e.peer_state.cluster_size,
+    *out = (struct raft_peers){.size = e.peer_state.cluster_size,
                                .count = count,
                                .extension = e.peer_state.extension,
                                .ids = r->ids};
@@ -34,6 +35,8 @@ static bool take_membership(struct raft *r, uint64_t index, const struct raft_en
     if (e->data.len != sizeof id)
         return false;
     memcpy(&id, e->data.ptr, sizeof id);
+    if (id == 0)
+        return false;
     if (e->type == RAFT_REMOVE_PEER) {
         raft_note_removed(r, id);
         return raft_members_push_remove(&r->members, index, id);

@@ -72,7 +72,7 @@ static void votes_follow_the_rules(void)
     struct probe *p = probe_follower(log_112, 5);
     int64_t deadline = p->deadline;
     p->now += RAFT_S;
-    probe_vote_request(p, 4, 9, 9, 'B');
+    probe_vote_request(p, 4, 4, 9, 'B');
     CU_ASSERT(!vote_answer(p)->granted && vote_answer(p)->term == 5);
     probe_vote_request(p, 6, 2, 2, 'B'); /* shorter */
     CU_ASSERT(!vote_answer(p)->granted && vote_answer(p)->term == 6 && probe_status(p).term == 6);
