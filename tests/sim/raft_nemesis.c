@@ -385,6 +385,22 @@ static void break_disk(struct world *w, const struct raft_action *a, struct sim_
     sched_after(w->s, a->lasts, disk_works, n);
 }
 
+/* Whoever hears of a new server, by the route to it, expects it, too, as long as no leader has said who
+ * belongs to the group. Else as many empty servers as it expected before would elect it beside a group that
+ * is there. */
+static void expect(struct world *w, struct sim_node *newcomer)
+{
+    for (uint32_t i = 0; i < w->plan->nodes; i++) {
+        struct sim_node *n = &w->nodes[i];
+        if (n == newcomer || n->life != NODE_UP || node_status(n).had_leader)
+            continue;
+        struct raft_event e = {
+            .type = RAFT_EV_BOOT_SIZE, .now = node_clock(n), .index = node_servers(newcomer)};
+        raft_node_event(n->node, &e, NULL);
+        node_stepped(n);
+    }
+}
+
 static void add_member(struct world *w)
 {
     if (!w->plan->managed && has_damaged(w))
@@ -401,6 +417,8 @@ static void add_member(struct world *w)
         n->damaged = false;
         node_wipe(n);
         node_start(n);
+        if (!w->plan->managed)
+            expect(w, n);
         return;
     }
 }

@@ -222,8 +222,7 @@ void node_stepped(struct sim_node *n)
         sched_after(n->w->s, 0, disk_failed, n);
 }
 
-/* All that there are, this one included. */
-static uint32_t servers(const struct sim_node *n)
+uint32_t node_servers(const struct sim_node *n)
 {
     const struct world *w = n->w;
     uint32_t count = 0;
@@ -237,7 +236,7 @@ static size_t boot_peers(struct sim_node *n, raft_id *ids, uint32_t *size)
     struct world *w = n->w;
     size_t count = 0;
     if (!w->plan->managed) {
-        *size = servers(n); /* its configuration names all of them */
+        *size = node_servers(n); /* its configuration names all of them */
         ids[count++] = n->id;
         return count;
     }

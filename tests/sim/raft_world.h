@@ -174,6 +174,7 @@ struct raft_status node_status(const struct sim_node *n);
 struct sim_node *world_leader(struct world *w); /* of the highest term, NULL: none */
 struct sim_node *world_node(struct world *w, raft_id id);
 bool node_is_member(struct world *w, const struct sim_node *n); /* by the newest leader's word */
+uint32_t node_servers(const struct sim_node *n);                /* all that there are, this one included */
 void node_take_snapshot(struct sim_node *n, bool force);
 
 /* ---- raft_net.c */

@@ -76,7 +76,7 @@ static void damaged_entries_served(void)
 
 static void a_lost_tail_unnoticed(void)
 {
-    is_found(RAFT_BUG_NO_PROMISE, 141, COMPLETE);
+    is_found(RAFT_BUG_NO_PROMISE, 277, COMPLETE);
 }
 
 static void votes_without_comparing_logs(void)
