@@ -264,6 +264,8 @@ static bool add_hidden_user(struct builder *b)
     uint64_t v = random64(b);
     for (int i = 5; i < 13; i++, v /= 62)
         name[i] = base62[v % 62];
+    if (b->old != NULL && b->old->no_auth_hidden) /* whom connections already are */
+        memcpy(name, b->old->no_auth->name.ptr, sizeof name - 1);
     struct user_config uc = {.user = slice_str(name)};
     if (!add_user(b, &uc))
         return false;

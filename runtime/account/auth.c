@@ -30,17 +30,25 @@ static void note(char *to, const char *before, slice text, const char *after)
     snprintf(to, AUTH_NOTE_MAX, "%s%.*s%s", before, (int)codec_out_slice(&out).len, quoted, after);
 }
 
-void auth_error_text(const struct auth_request *req, char *to, size_t size)
+bool auth_identity_text(const struct auth_request *req, char *to, size_t size)
 {
     uint8_t quoted[QUOTED_MAX];
     struct codec_out out = codec_out_on(quoted, sizeof(quoted));
     const char *kind = req->nkey.len > 0 ? "Nkey" : req->user.len > 0 ? "User" : NULL;
-    if (kind != NULL) {
-        codec_quote(&out, slice_first(req->nkey.len > 0 ? req->nkey : req->user, 90));
-        snprintf(to, size, "authentication error - %s %.*s", kind, (int)codec_out_slice(&out).len, quoted);
-    } else {
-        snprintf(to, size, "authentication error%s", req->token.len > 0 ? " - Token \"[REDACTED]\"" : "");
+    if (kind == NULL) {
+        snprintf(to, size, "%s", req->token.len > 0 ? "Token \"[REDACTED]\"" : "User \"N/A\"");
+        return req->token.len > 0;
     }
+    codec_quote(&out, slice_first(req->nkey.len > 0 ? req->nkey : req->user, 90));
+    snprintf(to, size, "%s %.*s", kind, (int)codec_out_slice(&out).len, quoted);
+    return true;
+}
+
+void auth_error_text(const struct auth_request *req, char *to, size_t size)
+{
+    char who[AUTH_NOTE_MAX];
+    bool named = auth_identity_text(req, who, sizeof who);
+    snprintf(to, size, "authentication error%s%s", named ? " - " : "", named ? who : "");
 }
 
 /* ---- verdicts ---- */
@@ -248,6 +256,7 @@ static enum auth_verdict by_certificate(struct auth *a, const struct accounts *t
     if (u == NULL)
         return refuse(a);
     accept_user(a, u);
+    a->certificate = true;
     return check_password(a, u->password, req->password, r);
 }
 

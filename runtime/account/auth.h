@@ -47,6 +47,7 @@ struct auth {
     struct permissions *permissions; /* a reference of the caller's; NULL: everything allowed */
     slice user;   /* who it became: a configured name or nkey; empty for token and none. Until epoch_leave */
     bool no_auth; /* became the no_auth_user */
+    bool certificate; /* it is the user whom the certificate names */
     /* For the log, empty when there is nothing to say; NUL-terminated. */
     char debug[AUTH_NOTE_MAX];
     char warning[AUTH_NOTE_MAX];
@@ -77,6 +78,9 @@ enum auth_verdict auth_finish(struct auth *a, const struct accounts *t, struct e
 /* [loop] Drops what an AUTH_WORK or AUTH_OK holds when the connection is gone. */
 void auth_cancel(struct auth *a, struct epoch_reader *r);
 
+/* Who the request says it is, for the log: `User "a"`, `Nkey "U..."`, `Token "[REDACTED]"`; `User "N/A"` (and
+ * false) when it names nobody. NUL-terminated. */
+bool auth_identity_text(const struct auth_request *req, char *to, size_t size);
 /* "authentication error" with the identity that was sent, for the log (15.1); NUL-terminated. */
 void auth_error_text(const struct auth_request *req, char *to, size_t size);
 

@@ -320,6 +320,12 @@ void log_vat(struct log *l, enum log_level level, const char *fmt, va_list args)
     free(t.heap);
 }
 
+void log_text(struct log *l, enum log_level level, slice text)
+{
+    if (log_enabled(l, level))
+        write_line(l, level, text);
+}
+
 void log_at(struct log *l, enum log_level level, const char *fmt, ...)
 {
     va_list args;

@@ -8,8 +8,8 @@
  * to a slow disk waits for it, as it would in Go: keep DBG and TRC off where that matters.
  *
  * Texts are printf formats; a slice prints as log_inf(l, "%.*s", LOG_SLICE(s)). Texts from the network are
- * written as they are: whoever logs them quotes them first. Lines have no length limit of their own; when
- * memory for a long one is missing it is cut to LOG_SHORT_LINE bytes.
+ * written as they are: whoever logs them quotes them first, or uses log_text (a format stops at a NUL). Lines
+ * have no length limit of their own; when memory for a long one is missing it is cut to LOG_SHORT_LINE bytes.
  *
  * LOG_FTL only writes the line. The caller ends the program (exit code 1), so that a simulated server can die
  * alone.
@@ -91,8 +91,11 @@ __attribute__((format(printf, 3, 4))) void log_at(struct log *l, enum log_level 
 void log_vat(struct log *l, enum log_level level, const char *fmt, va_list args)
     __attribute__((format(printf, 3, 0)));
 
-/* The same, but a text (or, with a key, whatever text goes with that key) at most once a second. At most 256
- * texts are remembered; when more repeat at once, some come more often. */
+/* The text as it stands, NULs and all, when the level is on. */
+void log_text(struct log *l, enum log_level level, slice text);
+
+/* Like log_at, but a text (or, with a key, whatever text goes with that key) at most once a second. At most
+ * 256 texts are remembered; when more repeat at once, some come more often. */
 __attribute__((format(printf, 3, 4))) void log_limited(struct log *l, enum log_level level, const char *fmt,
                                                        ...);
 __attribute__((format(printf, 4, 5))) void log_limited_key(struct log *l, enum log_level level, slice key,

@@ -171,10 +171,10 @@ void client_close(struct client *c, enum close_reason why)
     net_disarm(l, &c->stall_timer);
     client_auth_cancel(c);
     net_conn_seal(&c->conn);
+    client_log(c, LOG_DBG, "Client connection closed: %s", close_reason_text(why));
     client_drop_all_subs(c);
     client_unbind(c);
     client_events_free(c);
-    client_log(c, LOG_DBG, "Client connection closed: %s", close_reason_text(why));
     net_conn_close(&c->conn, linger_of(c, why));
 }
 

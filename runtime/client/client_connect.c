@@ -31,37 +31,47 @@ struct client_options {
     uint8_t strings[];
 };
 
-/* Read `json` over what earlier CONNECTs said. false with Go's sentence about the JSON. */
-static bool read_options(struct client *c, slice json, char why[CODEC_JSON_ERROR_MAX])
+/* What earlier CONNECTs said. */
+static struct codec_connect options_so_far(const struct client *c)
 {
-    struct codec_connect next;
-    codec_connect_defaults(&next);
-    if (c->options != NULL)
-        next = c->options->connect;
-    size_t room = 4 * json.len + 1024;
-    uint8_t *scratch = malloc(room);
-    struct codec_arena arena = codec_arena_on(scratch, scratch == NULL ? 0 : room),
-                       size = codec_arena_on(NULL, 0);
-    struct codec_json_error error;
-    if (!codec_connect_read(&next, json, &arena, &error)) {
-        codec_json_error_text(&error, json, why);
-        free(scratch);
-        return false;
-    }
+    struct codec_connect o;
+    codec_connect_defaults(&o);
+    return c->options != NULL ? c->options->connect : o;
+}
+
+/* Copy them into a block of their own, in place of the ones before. */
+static bool keep_options(struct client *c, const struct codec_connect *o)
+{
+    struct codec_arena size = codec_arena_on(NULL, 0);
     struct codec_connect measured;
-    codec_connect_copy(&measured, &next, &size);
+    codec_connect_copy(&measured, o, &size);
     struct client_options *kept = malloc(sizeof *kept + size.used);
-    if (kept == NULL) {
-        snprintf(why, CODEC_JSON_ERROR_MAX, "out of memory");
-        free(scratch);
+    if (kept == NULL)
         return false;
-    }
-    arena = codec_arena_on(kept->strings, size.used);
-    codec_connect_copy(&kept->connect, &next, &arena);
-    free(scratch);
+    struct codec_arena arena = codec_arena_on(kept->strings, size.used);
+    codec_connect_copy(&kept->connect, o, &arena);
     free(c->options);
     c->options = kept;
     return true;
+}
+
+/* Read `json` over what earlier CONNECTs said. false with Go's sentence about the JSON. */
+static bool read_options(struct client *c, slice json, char why[CODEC_JSON_ERROR_MAX])
+{
+    struct codec_connect next = options_so_far(c);
+    size_t room = 4 * json.len + 1024;
+    uint8_t *scratch = malloc(room);
+    struct codec_arena arena = codec_arena_on(scratch, scratch == NULL ? 0 : room);
+    struct codec_json_error error;
+    bool ok = codec_connect_read(&next, json, &arena, &error);
+    if (!ok) {
+        codec_json_error_text(&error, json, why);
+    } else if (!keep_options(c, &next)) {
+        snprintf(why, CODEC_JSON_ERROR_MAX, "out of memory");
+        ok = false;
+    }
+    free(scratch);
+    return ok;
 }
 
 /* Plain members that deliveries read are changed under the outbox lock. */
@@ -186,6 +196,18 @@ bool client_bind(struct client *c, struct account *account, struct permissions *
 
 /* ---- verdicts ---- */
 
+static void fill_request(struct client *c, struct auth_request *req)
+{
+    struct codec_connect o = options_so_far(c);
+    req->user = o.user;
+    req->password = o.pass;
+    req->token = o.auth_token;
+    req->nkey = o.nkey;
+    req->sig = o.sig;
+    req->tls_map = c->conn.tls != NULL && client_settings(c->host)->tls_map;
+    req->cert = c->cert;
+}
+
 static void refuse(struct client *c, const struct auth_request *req)
 {
     char text[AUTH_NOTE_MAX];
@@ -195,22 +217,30 @@ static void refuse(struct client *c, const struct auth_request *req)
     client_close(c, CLOSE_AUTH);
 }
 
+/* Go reports the error of a CONNECT once more when the connection is closed. */
+static void refuse_connect(struct client *c, const char *text, enum close_reason why)
+{
+    client_err(c, "%s", text);
+    client_close(c, why);
+    client_log(c, LOG_ERR, "%s", text);
+}
+
 /* Steps 9 to 12 of section 3.4, after the identity is settled. */
-static void finish_connect(struct client *c)
+static void finish_connect(struct client *c, const struct auth_request *req, bool first)
 {
     const struct codec_connect *o = &c->options->connect;
     if (o->account.len > 0 || o->new_account) {
-        client_err(c, "Authorization Violation");
-        client_close(c, CLOSE_AUTH);
-    } else if (o->protocol < 0 || o->protocol > 1) {
-        client_err(c, "invalid client protocol");
-        client_close(c, CLOSE_BAD_VERSION);
-    } else if (c->no_responders && !c->headers) {
-        client_err(c, "no responders requires headers support");
-        client_close(c, CLOSE_NO_RESPONDERS_HEADERS);
-    } else {
-        client_ok(c);
+        refuse(c, req);
+        return;
     }
+    if (first)
+        extend_label(c);
+    if (o->protocol < 0 || o->protocol > 1)
+        refuse_connect(c, "invalid client protocol", CLOSE_BAD_VERSION);
+    else if (c->no_responders && !c->headers)
+        refuse_connect(c, "no responders requires headers support", CLOSE_NO_RESPONDERS_HEADERS);
+    else
+        client_ok(c);
 }
 
 static void note(struct client *c, const struct auth *a)
@@ -221,34 +251,61 @@ static void note(struct client *c, const struct auth *a)
         client_log(c, LOG_WRN, "%s", a->warning);
 }
 
+/* Who became somebody without saying so (by no_auth_user or by its certificate) is from here on as if its
+ * CONNECT had named that user: in the log, in a later CONNECT that names nobody, and at a reload. */
+static bool adopt_identity(struct client *c, const struct auth *a)
+{
+    if (!a->no_auth && !a->certificate)
+        return true;
+    const struct user *u = accounts_no_auth(accounts_of(c));
+    struct codec_connect o = options_so_far(c);
+    if (a->certificate) {
+        o.user = a->user;
+    } else if (u->is_nkey) {
+        o.nkey = u->name;
+    } else {
+        o.user = u->name;
+        o.pass = u->password;
+    }
+    return keep_options(c, &o);
+}
+
 /* The check has ended. */
 static void conclude(struct client *c, struct auth_attempt *t)
 {
     note(c, &t->auth);
-    if (t->auth.verdict != AUTH_OK && t->reload) {
-        client_close(c, CLOSE_AUTH); /* without a word, as Go does */
-        return;
-    }
     if (t->auth.verdict != AUTH_OK) {
         refuse(c, &t->request);
         return;
     }
+    bool known = adopt_identity(c, &t->auth);
     bool bound = client_bind(c, t->auth.account, t->auth.permissions);
     account_unref(t->auth.account, &c->conn.loop->reader);
+    if (!known) {
+        client_log(c, LOG_ERR, "out of memory");
+        client_close(c, CLOSE_AUTH);
+        return;
+    }
     if (!bound) {
-        client_log(c, LOG_ERR, "maximum account active connections exceeded");
-        client_err(c, "maximum account active connections exceeded");
+        static const char full[] = "maximum account active connections exceeded";
+        client_err(c, "%s", full);
+        log_limited_key(c->host->log, LOG_ERR, slice_str(full), "%s - %s", c->label, full);
         client_close(c, CLOSE_MAX_ACCOUNT_CONNS);
+        client_log(c, LOG_ERR, "%s", full);
         return;
     }
     c->authenticated = true;
     if (t->reload)
         client_check_subs(c);
-    if (t->from_verb || t->reload)
+    if (t->from_verb) {
+        /* As if it had said an empty CONNECT: the one that may come is not its first. */
+        net_disarm(c->conn.loop, &c->auth_timer);
+        c->connected = true;
+    }
+    if (t->reload || t->from_verb)
         return;
-    if (t->first_connect)
-        extend_label(c);
-    finish_connect(c);
+    fill_request(c, &t->request); /* its texts may have moved */
+    finish_connect(c, &t->request, t->first_connect);
 }
 
 static void attempt(struct client *c, struct auth_attempt *t);
@@ -328,43 +385,43 @@ static struct auth_attempt *new_attempt(struct client *c)
     return t;
 }
 
-static void fill_request(struct client *c, struct auth_attempt *t)
-{
-    const struct codec_connect *o = &c->options->connect;
-    t->request.user = o->user;
-    t->request.password = o->pass;
-    t->request.token = o->auth_token;
-    t->request.nkey = o->nkey;
-    t->request.sig = o->sig;
-    t->request.tls_map = c->conn.tls != NULL && client_settings(c->host)->tls_map;
-    t->request.cert = c->cert;
-}
-
 static void authenticate(struct client *c, bool first_connect)
 {
     struct auth_attempt *t = new_attempt(c);
     if (t == NULL)
         return;
     t->first_connect = first_connect;
-    fill_request(c, t);
+    fill_request(c, &t->request);
     attempt(c, t);
 }
 
+void client_identity(struct client *c, char text[AUTH_NOTE_MAX])
+{
+    struct auth_request req = {0};
+    fill_request(c, &req);
+    auth_identity_text(&req, text, AUTH_NOTE_MAX);
+}
+
+/* docs/spec/accounts-auth.md, section 29. Who has not said CONNECT yet is asked, too: what it did without one
+ * it did as somebody who may not be welcome any more. */
 void client_reloaded(struct client *c)
 {
-    c->auth_required = accounts_auth_required(accounts_of(c));
+    const struct accounts *t = accounts_of(c);
+    c->auth_required = accounts_auth_required(t);
     client_settings_changed(c);
-    if (c->conn.closing || c->auth != NULL || !(c->connected || c->authenticated))
-        return; /* a check under way begins again by itself */
-    struct auth_attempt *t = new_attempt(c);
-    if (t == NULL)
+    if (c->conn.closing || c->auth != NULL || c->stage != STAGE_OPEN)
+        return; /* a check under way begins again by itself, and one to come will see the new table */
+    struct codec_connect o = options_so_far(c);
+    if (accounts_moved(t, o.user, o.nkey, c->account)) {
+        client_close(c, CLOSE_CLIENT);
         return;
-    t->reload = true;
-    if (c->connected)
-        fill_request(c, t);
-    else
-        t->request.no_connect = true;
-    attempt(c, t);
+    }
+    struct auth_attempt *again = new_attempt(c);
+    if (again == NULL)
+        return;
+    again->reload = true;
+    fill_request(c, &again->request);
+    attempt(c, again);
 }
 
 /* ---- CONNECT ---- */
@@ -380,12 +437,12 @@ void client_connect(struct client *c, slice json)
             c->rtt = 1;
     }
     client_first_ping(c);
+    client_trace_connect(c, json);
     if (!read_options(c, json, why)) {
         client_log(c, LOG_ERR, "%s", why);
         client_close(c, CLOSE_PROTOCOL);
         return;
     }
-    client_trace_connect(c, json);
     if (!first) {
         client_drop_all_subs(c);
         c->authenticated = false;

@@ -118,24 +118,28 @@ static void on_pub(struct client *c, const struct codec_client_event *ev, slice 
 
 /* ---- errors of the stream ---- */
 
-/* `carried`: bytes that an earlier read left; Go counts from the start of the present one. */
-static void log_fault(struct client *c, const struct codec_client_event *ev, size_t carried)
+/* Ends the connection, and says why in Go's order. `carried`: bytes that an earlier read left; Go counts from
+ * the start of the present one. */
+static void on_error(struct client *c, const struct codec_client_event *ev, size_t carried)
 {
     uint64_t at = ev->error.offset - c->consumed;
-    static const char *const texts[] = {
-        [CODEC_CLIENT_PUB_ARGS] = "processPub Parse Error",
-        [CODEC_CLIENT_PUB_SIZE] = "processPub Bad or Missing Size",
-        [CODEC_CLIENT_HPUB_ARGS] = "processHeaderPub Parse Error",
-        [CODEC_CLIENT_HPUB_HDR_SIZE] = "processHeaderPub Bad or Missing Header Size",
-        [CODEC_CLIENT_HPUB_TOTAL_SIZE] = "processHeaderPub Bad or Missing Total Size",
-        [CODEC_CLIENT_HPUB_HDR_GT_TOTAL] = "processHeaderPub Header Size larger then TotalSize",
-        [CODEC_CLIENT_SUB_ARGS] = "processSub Parse Error",
-        [CODEC_CLIENT_UNSUB_ARGS] = "processUnsub Parse Error",
+    static const struct {
+        const char *verb, *text;
+    } faults[] = {
+        [CODEC_CLIENT_PUB_ARGS] = {"PUB", "processPub Parse Error"},
+        [CODEC_CLIENT_PUB_SIZE] = {"PUB", "processPub Bad or Missing Size"},
+        [CODEC_CLIENT_HPUB_ARGS] = {"HPUB", "processHeaderPub Parse Error"},
+        [CODEC_CLIENT_HPUB_HDR_SIZE] = {"HPUB", "processHeaderPub Bad or Missing Header Size"},
+        [CODEC_CLIENT_HPUB_TOTAL_SIZE] = {"HPUB", "processHeaderPub Bad or Missing Total Size"},
+        [CODEC_CLIENT_HPUB_HDR_GT_TOTAL] = {"HPUB", "processHeaderPub Header Size larger then TotalSize"},
+        [CODEC_CLIENT_SUB_ARGS] = {"SUB", "processSub Parse Error"},
+        [CODEC_CLIENT_UNSUB_ARGS] = {"UNSUB", "processUnsub Parse Error"},
     };
     char quoted[CLIENT_QUOTE_MAX];
     slice rest = ev->fault.rest;
     switch ((enum codec_client_error)ev->error.kind) {
     case CODEC_CLIENT_UNKNOWN_OP:
+        client_err(c, "Unknown Protocol Operation");
         /* Go shows up to 32 bytes, and leaves out the last byte of the read when fewer remain. */
         rest = slice_first(rest, rest.len > SNIPPET ? SNIPPET : rest.len > 0 ? rest.len - 1 : 0);
         client_quote(rest, quoted);
@@ -143,34 +147,21 @@ static void log_fault(struct client *c, const struct codec_client_event *ev, siz
                    (unsigned long long)(at > carried ? at - carried : 0), quoted);
         break;
     case CODEC_CLIENT_MAX_CONTROL_LINE:
+        client_err(c, "maximum control line exceeded");
+        client_close(c, CLOSE_MAX_CONTROL_LINE);
         client_log(c, LOG_ERR, "maximum control line exceeded");
         break;
     case CODEC_CLIENT_HEADERS_NOT_SUPPORTED:
+        client_trace_in(c, "HPUB", ev->fault.arg);
         client_log(c, LOG_ERR, "message headers not supported");
         break;
     default:
+        client_trace_in(c, faults[ev->error.kind].verb, ev->fault.arg);
         client_quote(ev->fault.arg, quoted);
-        client_log(c, LOG_ERR, "%s: %s", texts[ev->error.kind], quoted);
+        client_log(c, LOG_ERR, "%s: %s", faults[ev->error.kind].text, quoted);
         break;
     }
-}
-
-static void on_error(struct client *c, const struct codec_client_event *ev, size_t carried)
-{
-    log_fault(c, ev, carried);
-    switch ((enum codec_client_error)ev->error.kind) {
-    case CODEC_CLIENT_UNKNOWN_OP:
-        client_err(c, "Unknown Protocol Operation");
-        client_close(c, CLOSE_PROTOCOL);
-        break;
-    case CODEC_CLIENT_MAX_CONTROL_LINE:
-        client_err(c, "maximum control line exceeded");
-        client_close(c, CLOSE_MAX_CONTROL_LINE);
-        break;
-    default:
-        client_close(c, CLOSE_PROTOCOL);
-        break;
-    }
+    client_close(c, CLOSE_PROTOCOL);
 }
 
 /* Read as a server's INFO, and ignored. */
@@ -232,7 +223,7 @@ static void on_event(struct client *c, const struct codec_client_event *ev, slic
     case CODEC_CLIENT_OK:
         break;
     case CODEC_CLIENT_ERR:
-        client_log(c, LOG_ERR, "Client Error %.*s", LOG_SLICE(ev->text));
+        CLIENT_LOG_PARTS(c, LOG_ERR, SLICE_LIT("Client Error "), ev->text);
         client_close(c, CLOSE_PARSE);
         break;
     }

@@ -122,6 +122,16 @@ __attribute__((format(printf, 3, 4))) void client_log_at(struct client *c, enum 
             client_log_at((c), (level), __VA_ARGS__); \
     } while (0)
 
+/* The same from bytes of the network that a format would cut at a NUL. */
+void client_log_parts(struct client *c, enum log_level level, const slice *parts, size_t count);
+#define CLIENT_LOG_PARTS(c, level, ...)                                               \
+    do {                                                                              \
+        if (log_enabled((c)->host->log, (level))) {                                   \
+            const slice parts_[] = {__VA_ARGS__};                                     \
+            client_log_parts((c), (level), parts_, sizeof parts_ / sizeof parts_[0]); \
+        }                                                                             \
+    } while (0)
+
 /* client_events.c: lines to actions */
 size_t client_bytes(struct net_conn *conn, slice in);
 void client_sunk(struct net_conn *conn);
@@ -149,6 +159,8 @@ bool client_gate(struct client *c, slice in); /* false: the bytes may not be par
 void client_auth_timeout(void *ctx);
 void client_auth_cancel(struct client *c);
 void client_unbind(struct client *c);
+/* Who it is, for the log: `User "a"` and the like. */
+void client_identity(struct client *c, char text[AUTH_NOTE_MAX]);
 void client_settings_changed(struct client *c);
 bool client_bind(struct client *c, struct account *account, struct permissions *perms);
 
@@ -189,6 +201,7 @@ static inline bool client_tracing(const struct client *c)
 void client_trace_connect(struct client *c, slice json);
 void client_trace_in(struct client *c, const char *verb, slice args);
 void client_trace_out(struct client *c, slice line);
+void client_trace_delsub(struct client *c, const struct sub *sub);
 void client_trace_payload(struct client *c, const char *direction, slice payload, uint32_t hdr_size);
 void client_trace_delivery(struct client *to, const struct sub *sub, const struct message *m);
 

@@ -106,12 +106,23 @@ static void close_all(struct client *c)
     outbox_unlock(&c->conn.out);
 }
 
+/* Not when the server ends: then they go with it. */
+static void trace_all(struct client *c)
+{
+    size_t at = 0;
+    if (!client_tracing(c) || c->conn.loop->stopping)
+        return;
+    for (struct sub *sub; (sub = sid_map_next(&c->subs, &at)) != NULL;)
+        client_trace_delsub(c, sub);
+}
+
 void client_drop_all_subs(struct client *c)
 {
     client_reap_expired(c);
     if (c->subs.count == 0)
         return;
     close_all(c);
+    trace_all(c);
     if (c->subs.count > AT_ONCE && begin_leaving(c))
         return;
     size_t at = 0;

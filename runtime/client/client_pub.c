@@ -242,7 +242,8 @@ static __attribute__((noinline)) void send_no_responders(struct client *c, slice
     slice sid = sub_sid(sub);
     struct outbox *o = &c->conn.out;
     outbox_lock(o);
-    uint8_t *at = o->state != OUTBOX_OPEN ? NULL : outbox_room(o, 40 + reply.len + sid.len + size);
+    bool open = o->state == OUTBOX_OPEN;
+    uint8_t *at = open ? outbox_room(o, 40 + reply.len + sid.len + size) : NULL;
     if (at != NULL) {
         uint8_t *p = put(at, SLICE_LIT("HMSG "));
         p = put(p, reply);
@@ -257,6 +258,8 @@ static __attribute__((noinline)) void send_no_responders(struct client *c, slice
         p = put(p, subject);
         p = put(p, SLICE_LIT("\r\n\r\n\r\n"));
         outbox_put(o, (size_t)(p - at), &c->conn.loop->touched);
+    } else if (open) {
+        outbox_touch(o, &c->conn.loop->touched); /* its owner learns that there is no memory */
     }
     outbox_unlock(o);
 }

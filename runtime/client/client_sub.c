@@ -1,6 +1,7 @@
 #include "client/client_internal.h"
 
 #include <midge/subject.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- SUB ---- */
@@ -12,11 +13,12 @@ static bool refuse(struct client *c, const struct codec_client_sub *ev)
     client_quote(ev->queue, queue);
     if (ev->queue.len > 0) {
         client_err(c, "Permissions Violation for Subscription to %s using queue %s", subject, queue);
-        client_log(c, LOG_ERR, "Subscription Violation - Subject %s, Queue: %s, SID %.*s", subject, queue,
-                   LOG_SLICE(ev->sid));
+        CLIENT_LOG_PARTS(c, LOG_ERR, SLICE_LIT("Subscription Violation - Subject "), slice_str(subject),
+                         SLICE_LIT(", Queue: "), slice_str(queue), SLICE_LIT(", SID "), ev->sid);
     } else {
         client_err(c, "Permissions Violation for Subscription to %s", subject);
-        client_log(c, LOG_ERR, "Subscription Violation - Subject %s, SID %.*s", subject, LOG_SLICE(ev->sid));
+        CLIENT_LOG_PARTS(c, LOG_ERR, SLICE_LIT("Subscription Violation - Subject "), slice_str(subject),
+                         SLICE_LIT(", SID "), ev->sid);
     }
     return false;
 }
@@ -26,8 +28,8 @@ static bool refuse_tokens(struct client *c, const struct codec_client_sub *ev)
     char subject[CLIENT_QUOTE_MAX];
     client_quote(ev->subject, subject);
     client_err(c, "Permissions Violation for Subscription to %s, too many tokens", subject);
-    client_log(c, LOG_ERR, "Subscription Violation Too Many Tokens - Subject %s, SID %.*s", subject,
-               LOG_SLICE(ev->sid));
+    CLIENT_LOG_PARTS(c, LOG_ERR, SLICE_LIT("Subscription Violation Too Many Tokens - Subject "),
+                     slice_str(subject), SLICE_LIT(", SID "), ev->sid);
     return false;
 }
 
@@ -90,12 +92,16 @@ void client_sub(struct client *c, const struct codec_client_sub *ev)
 
 /* ---- UNSUB ---- */
 
-void client_drop_sub(struct client *c, struct sub *sub)
+static void take_out(struct client *c, struct sub *sub)
 {
-    slice sid = sub_sid(sub);
-    client_log(c, LOG_TRC, "<-> [DELSUB %.*s]", LOG_SLICE(sid));
     sid_map_remove(&c->subs, sub);
     sublist_remove(c->account->sublist, &c->conn.loop->reader, sub);
+}
+
+void client_drop_sub(struct client *c, struct sub *sub)
+{
+    client_trace_delsub(c, sub);
+    take_out(c, sub);
 }
 
 void client_unsub(struct client *c, const struct codec_client_unsub *ev)
@@ -103,21 +109,18 @@ void client_unsub(struct client *c, const struct codec_client_unsub *ev)
     c->last_active = c->conn.loop->now;
     client_reap_expired(c);
     struct sub *sub = sid_map_find(&c->subs, ev->sid);
+    bool later = false;
     if (sub != NULL) {
         outbox_lock(&c->conn.out);
-        bool later = ev->max > sub->delivered;
+        later = ev->max > sub->delivered;
         sub->max = later ? ev->max : 0;
-        uint64_t delivered = sub->delivered;
         if (!later)
             sub_close(sub);
         outbox_unlock(&c->conn.out);
-        if (later)
-            client_log(c, LOG_DBG, "Deferring actual UNSUB(%.*s): %u max, %llu received",
-                       LOG_SLICE(sub_subject(sub)), ev->max, (unsigned long long)delivered);
-        else
-            client_drop_sub(c, sub);
     }
     client_ok(c);
+    if (sub != NULL && !later)
+        client_drop_sub(c, sub);
 }
 
 /* ---- the ends of many ---- */
@@ -156,8 +159,9 @@ void client_reap_expired(struct client *c)
     bool all;
     struct sub **list = take_expired(c, &count, &all);
     for (uint32_t i = 0; i < count; i++) {
-        client_log(c, LOG_DBG, "Auto-unsubscribe limit of %u reached for sid '%.*s'", list[i]->max,
-                   LOG_SLICE(sub_sid(list[i])));
+        char limit[64];
+        snprintf(limit, sizeof limit, "Auto-unsubscribe limit of %u reached for sid '", list[i]->max);
+        CLIENT_LOG_PARTS(c, LOG_DBG, slice_str(limit), sub_sid(list[i]), SLICE_LIT("'"));
         client_drop_sub(c, list[i]);
     }
     free(list);
@@ -172,15 +176,19 @@ void client_attention(struct net_conn *conn)
 
 static void tell_removed(struct client *c, const struct sub *sub)
 {
-    char subject[CLIENT_QUOTE_MAX], queue[CLIENT_QUOTE_MAX], sid[CLIENT_QUOTE_MAX];
+    char subject[CLIENT_QUOTE_MAX], queue[CLIENT_QUOTE_MAX], sid[CLIENT_QUOTE_MAX], who[AUTH_NOTE_MAX];
+    client_identity(c, who);
     client_quote(sub_subject(sub), subject);
     client_quote(sub_sid(sub), sid);
     if (sub->queue_len > 0) {
         client_quote(sub_queue(sub), queue);
         client_err(c, "Permissions Violation for Subscription to %s using queue %s (sid %s)", subject, queue,
                    sid);
+        log_inf(c->host->log, "Removed sub %s using queue %s (sid %s) for %s - not authorized", subject,
+                queue, sid, who);
     } else {
         client_err(c, "Permissions Violation for Subscription to %s (sid %s)", subject, sid);
+        log_inf(c->host->log, "Removed sub %s (sid %s) for %s - not authorized", subject, sid, who);
     }
 }
 
@@ -195,9 +203,9 @@ void client_check_subs(struct client *c)
         outbox_unlock(&c->conn.out);
         if (permissions_subscribe(c->perms, subject, queue))
             continue;
+        client_trace_delsub(c, sub);
         tell_removed(c, sub);
-        client_log(c, LOG_DBG, "Removing subscription for \"%.*s\"", LOG_SLICE(subject));
-        client_drop_sub(c, sub);
+        take_out(c, sub);
         at--; /* another one may have moved into its slot */
     }
 }

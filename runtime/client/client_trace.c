@@ -1,15 +1,38 @@
 #include "client/client_internal.h"
 
-#include <midge/json.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* Lines of section 27.5. All of these are called only while TRC is on, or test it first. */
 
+void client_log_parts(struct client *c, enum log_level level, const slice *parts, size_t count)
+{
+    if (!log_enabled(c->host->log, level))
+        return;
+    size_t room = strlen(c->label) + 3;
+    for (size_t i = 0; i < count; i++)
+        room += parts[i].len;
+    uint8_t *text = malloc(room);
+    if (text == NULL)
+        return;
+    struct codec_out out = codec_out_on(text, room);
+    codec_out_put(&out, slice_str(c->label));
+    codec_out_put(&out, SLICE_LIT(" - "));
+    for (size_t i = 0; i < count; i++)
+        codec_out_put(&out, parts[i]);
+    log_text(c->host->log, level, codec_out_slice(&out));
+    free(text);
+}
+
 void client_trace_in(struct client *c, const char *verb, slice args)
 {
-    if (!client_tracing(c))
-        return;
-    log_trc(c->host->log, "%s - <<- [%s%s%.*s]", c->label, verb, args.len > 0 ? " " : "", LOG_SLICE(args));
+    CLIENT_LOG_PARTS(c, LOG_TRC, SLICE_LIT("<<- ["), slice_str(verb),
+                     args.len > 0 ? SLICE_LIT(" ") : SLICE_EMPTY, args, SLICE_LIT("]"));
+}
+
+void client_trace_delsub(struct client *c, const struct sub *sub)
+{
+    CLIENT_LOG_PARTS(c, LOG_TRC, SLICE_LIT("<-> [DELSUB "), sub_sid(sub), SLICE_LIT("]"));
 }
 
 /* A protocol line of the server: without CRLF, +OK without its sign, -ERR without its quotes, no INFO. */
@@ -23,23 +46,23 @@ void client_trace_out(struct client *c, slice line)
         line = slice_from(line, 1);
     if (slice_starts(line, SLICE_LIT("-ERR '"))) {
         slice text = slice_make(line.ptr + 6, line.len - 7);
-        log_trc(c->host->log, "%s - ->> [-ERR %.*s]", c->label, LOG_SLICE(text));
+        CLIENT_LOG_PARTS(c, LOG_TRC, SLICE_LIT("->> [-ERR "), text, SLICE_LIT("]"));
         return;
     }
-    log_trc(c->host->log, "%s - ->> [%.*s]", c->label, LOG_SLICE(line));
+    CLIENT_LOG_PARTS(c, LOG_TRC, SLICE_LIT("->> ["), line, SLICE_LIT("]"));
 }
 
-/* "MSG_PAYLOAD: [\"...\"]", the header part alone with trace_headers, cut at max_traced_msg_len. */
+/* "MSG_PAYLOAD: [\"...\"]", the header part alone (without the two line ends behind it) with trace_headers,
+ * cut at max_traced_msg_len. */
 void client_trace_payload(struct client *c, const char *direction, slice payload, uint32_t hdr_size)
 {
-    if (!client_tracing(c) || payload.len == 0)
+    if (!client_tracing(c))
         return;
     const struct client_settings *s = client_settings(c->host);
-    if (s->trace_headers) {
-        if (hdr_size == 0)
-            return;
-        payload = slice_first(payload, hdr_size);
-    }
+    if (s->trace_headers)
+        payload = slice_first(payload, hdr_size > 4 ? hdr_size - 4 : 0);
+    if (payload.len == 0)
+        return;
     bool cut = s->max_traced_msg_len > 0 && payload.len > s->max_traced_msg_len;
     if (cut)
         payload.len = s->max_traced_msg_len;
@@ -58,52 +81,107 @@ void client_trace_payload(struct client *c, const char *direction, slice payload
 void client_trace_delivery(struct client *to, const struct sub *sub, const struct message *m)
 {
     bool hmsg = m->hdr_size > 0 && to->headers;
-    slice sid = sub_sid(sub);
-    log_trc(to->host->log, "%s - ->> [%s %.*s %.*s%s%.*s %.*s%s%.*s]", to->label, hmsg ? "HMSG" : "MSG",
-            LOG_SLICE(m->subject), LOG_SLICE(sid), m->reply.len > 0 ? " " : "", LOG_SLICE(m->reply),
-            hmsg ? (int)m->hdr_text.len : 0, hmsg ? (const char *)m->hdr_text.ptr : "", hmsg ? " " : "",
-            LOG_SLICE(m->size_text));
+    const slice space = SLICE_LIT(" "), none = SLICE_EMPTY;
+    CLIENT_LOG_PARTS(to, LOG_TRC, hmsg ? SLICE_LIT("->> [HMSG ") : SLICE_LIT("->> [MSG "), m->subject, space,
+                     sub_sid(sub), m->reply.len > 0 ? space : none, m->reply, space,
+                     hmsg ? m->hdr_text : none, hmsg ? space : none, m->size_text, SLICE_LIT("]"));
     client_trace_payload(to, "->>", hmsg ? m->payload : slice_from(m->payload, m->hdr_size),
                          hmsg ? m->hdr_size : 0);
 }
 
-static bool is_secret(const struct codec_json_token *key)
+/* ---- secrets of a CONNECT ---- */
+
+static bool is_word(uint8_t b)
 {
-    static const char *const names[] = {"pass", "auth_token", "sig", "proxy_sig", "nkey"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (codec_json_key_is(key, slice_str(names[i])))
-            return true;
-    }
-    return false;
+    return (b >= '0' && b <= '9') || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || b == '_';
 }
 
-/* The JSON with the values of secrets replaced; it is well-formed, CONNECT was read from it. */
-static void redact(struct codec_out *out, slice json)
+static bool is_blank(uint8_t b)
 {
-    struct codec_json p;
-    struct codec_json_token tok;
-    size_t done = 0;
-    bool secret = false;
-    codec_json_init(&p, json);
-    for (;;) {
-        enum codec_json_event ev = codec_json_next(&p, &tok);
-        if (ev == CODEC_JSON_END || ev == CODEC_JSON_BAD)
-            break;
-        if (secret && ev == CODEC_JSON_STRING) {
-            codec_out_put(out, slice_make(json.ptr + done, tok.at - done));
-            codec_out_put(out, SLICE_LIT("\"[REDACTED]\""));
-            done = tok.at + tok.text.len;
+    return b == ' ' || (b >= '\t' && b <= '\r');
+}
+
+/* Does `text` have the name, in any case, at `at`? */
+static bool has_name(slice text, size_t at, slice name)
+{
+    return text.len - at >= name.len &&
+           strncasecmp((const char *)text.ptr + at, (const char *)name.ptr, name.len) == 0;
+}
+
+/* Behind a name's closing quote (if any) and its : or =; 0 when they do not stand at `at`. */
+static size_t skip_separator(slice text, size_t at)
+{
+    if (at < text.len && text.ptr[at] == '"')
+        at++;
+    while (at < text.len && is_blank(text.ptr[at]))
+        at++;
+    if (at == text.len || (text.ptr[at] != ':' && text.ptr[at] != '='))
+        return 0;
+    do
+        at++;
+    while (at < text.len && is_blank(text.ptr[at]));
+    return at;
+}
+
+/* Where the value of a secret begins when its key stands at `at`; 0: there is none. Keys that only begin with
+ * the first two names count, as in Go. */
+static size_t secret_at(slice text, size_t at)
+{
+    static const slice prefixes[] = {{(const uint8_t *)"pass", 4}, {(const uint8_t *)"auth_token", 10}};
+    static const slice names[] = {
+        {(const uint8_t *)"sig", 3}, {(const uint8_t *)"proxy_sig", 9}, {(const uint8_t *)"nkey", 4}};
+    for (size_t i = 0; i < 2; i++) {
+        if (!has_name(text, at, prefixes[i]))
+            continue;
+        for (size_t k = at + prefixes[i].len; k < text.len && !is_blank(text.ptr[k]); k++) {
+            size_t value = skip_separator(text, k);
+            if (value != 0)
+                return value;
         }
-        secret = ev == CODEC_JSON_KEY && is_secret(&tok);
     }
-    codec_out_put(out, slice_from(json, done));
+    for (size_t i = 0; i < 3 && (at == 0 || !is_word(text.ptr[at - 1])); i++) {
+        if (has_name(text, at, names[i]))
+            return skip_separator(text, at + names[i].len);
+    }
+    return 0;
+}
+
+/* The end of a value: a string's closing quote, or what ends a bare word. */
+static size_t value_end(slice text, size_t at, bool quoted)
+{
+    for (; at < text.len; at++) {
+        uint8_t b = text.ptr[at];
+        if (quoted ? b == '"' : b == '"' || b == ',' || b == '}' || b == '\r' || b == '\n')
+            break;
+        if (quoted && b == '\\' && at + 1 < text.len)
+            at++;
+    }
+    return at;
+}
+
+/* The text, which need not be JSON, with the values of secrets replaced. */
+static void redact(struct codec_out *out, slice text)
+{
+    size_t done = 0;
+    for (size_t at = 0; at < text.len; at++) {
+        size_t value = secret_at(text, at);
+        if (value == 0)
+            continue;
+        bool quoted = value < text.len && text.ptr[value] == '"';
+        value += quoted;
+        codec_out_put(out, slice_make(text.ptr + done, value - done));
+        codec_out_put(out, SLICE_LIT("[REDACTED]"));
+        done = value_end(text, value, quoted);
+        at = done - 1;
+    }
+    codec_out_put(out, slice_from(text, done));
 }
 
 void client_trace_connect(struct client *c, slice json)
 {
     if (!client_tracing(c))
         return;
-    size_t room = json.len * 2 + 256; /* a secret of no bytes grows by ten, and needs six for its key */
+    size_t room = json.len * 3 + 64; /* a value of no bytes grows by ten, and needs five for its key */
     uint8_t *text = malloc(room);
     if (text == NULL)
         return;
