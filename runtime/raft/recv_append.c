@@ -214,8 +214,6 @@ static void store(struct raft *r, const struct raft_append *ae, bool live)
     raft_map_push(&r->log, ae->term, raft_append_size(ae->entries, ae->count));
     r->initializing = false;
     raft_take_special(r, r->log.last, ae, live);
-    if (!live)
-        r->catchup.moved = r->now;
 }
 
 /* "If an existing entry conflicts with a new one (same index but different terms), delete the existing entry
@@ -254,6 +252,21 @@ void raft_rename_end(struct raft *r, const struct raft_append *ae)
     r->log.base_term = ae->pterm;
 }
 
+/* Committed long since. */
+static bool settled(const struct raft *r, const struct raft_append *ae)
+{
+    return ae->pindex < r->log.base_index || ae->pindex < r->commit;
+}
+
+/* A leader sends no more than a window ahead of the answers: what we have had before counts as arrived, too.
+ */
+static void tell_progress(struct raft *r, struct raft_addr reply, uint64_t index)
+{
+    r->catchup.moved = r->now;
+    if (reply.place == RAFT_TO_PROGRESS)
+        respond(r, reply, raft_map_last_term(&r->log), index, true);
+}
+
 /* "Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm." */
 static bool previous_matches(struct raft *r, const struct raft_append *ae, bool live, struct raft_addr reply)
 {
@@ -265,8 +278,8 @@ static bool previous_matches(struct raft *r, const struct raft_append *ae, bool 
     }
     if (RAFT_BUG(RAFT_BUG_NO_LOG_MATCHING) && ae->pindex >= r->log.base_index)
         return true;
-    if (ae->pindex < r->log.base_index || ae->pindex < r->commit)
-        return false; /* committed long since */
+    if (settled(r, ae))
+        return false;
     if (raft_map_term(&r->log, ae->pindex) == ae->pterm)
         return true;
     if (ae->pindex > r->commit) {
@@ -301,8 +314,13 @@ void raft_recv_append(struct raft *r, const struct raft_append *ae, struct raft_
         raft_install(r, ae);
         return;
     }
-    if (snapshot || !previous_matches(r, ae, live, reply))
+    if (snapshot)
         return;
+    if (!previous_matches(r, ae, live, reply)) {
+        if (!live && settled(r, ae))
+            tell_progress(r, reply, ae->pindex + 1);
+        return;
+    }
     uint64_t matched;
     if (!take(r, ae, live, &matched))
         return;
@@ -311,6 +329,6 @@ void raft_recv_append(struct raft *r, const struct raft_append *ae, struct raft_
     raft_commit_to(r, ae->commit < matched ? ae->commit : matched);
     if (live)
         respond(r, reply, raft_map_term(&r->log, matched), matched, true);
-    else if (reply.place == RAFT_TO_PROGRESS)
-        respond(r, reply, raft_map_last_term(&r->log), r->log.last, true);
+    else
+        tell_progress(r, reply, matched);
 }

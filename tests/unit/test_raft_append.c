@@ -258,6 +258,30 @@ static void a_catch_up_stores_and_tells_its_progress(void)
     probe_free(p);
 }
 
+/* A leader that steps back behind a conflict may begin far before our commit, with more than it sends without
+ * an answer. Without one for what we have it would never come to what we miss. */
+static void what_is_there_already_counts_as_arrived(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    probe_append(p, 'B', 2, 2, 3, 2, 0);
+    probe_append(p, 'B', 2, 2, 9, 2, 1);
+    CU_ASSERT_FATAL(probe_status(p).catching_up && probe_status(p).commit == 2);
+    int64_t began = p->now;
+    for (uint64_t i = 0; i < 3; i++) { /* two are settled, the third is there */
+        p->now += RAFT_S;
+        struct raft_append ae = {.term = 1 + (i == 2), .pterm = i > 0, .pindex = i, .lterm = 2};
+        stream_one(p, p->catchup, progress, ae);
+        const struct raft_effect *f = probe_sent(p, RAFT_MSG_APPEND_RESPONSE);
+        CU_ASSERT_FATAL(f != NULL);
+        CU_ASSERT(f->to.place == RAFT_TO_PROGRESS && f->msg.append_response.success);
+        CU_ASSERT(f->msg.append_response.index == i + 1 && probe_find(p, RAFT_DO_APPEND) == NULL);
+    }
+    CU_ASSERT(p->now - began > RAFT_CATCHUP_STALL);
+    probe_append(p, 'B', 2, 2, 9, 2, 1); /* it moves, and is not asked for again */
+    CU_ASSERT(probe_find(p, RAFT_DO_SEND) == NULL && probe_status(p).catching_up);
+    probe_free(p);
+}
+
 /* covers: RF-72 */
 static void a_catch_up_that_begins_too_late_warns_and_is_asked_for_again(void)
 {
@@ -453,6 +477,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(what_a_leader_overwrites_is_no_promise_any_more),
     UNIT_TEST(strange_catch_up_entries_are_dropped),
     UNIT_TEST(a_catch_up_stores_and_tells_its_progress),
+    UNIT_TEST(what_is_there_already_counts_as_arrived),
     UNIT_TEST(a_catch_up_that_begins_too_late_warns_and_is_asked_for_again),
     UNIT_TEST(a_leaders_snapshot_takes_the_place_of_ours),
     UNIT_TEST(an_older_snapshot_is_not_installed),
