@@ -26,7 +26,8 @@ void raft_recv_vote_request(struct raft *r, const struct raft_vote_request *q, s
 {
     if (q->candidate == 0 || q->candidate == r->cfg.id)
         return;
-    bool empty = r->log.last == 0 || raft_forgot(r);
+    /* Who knows that it acknowledged nothing has lost nothing either. */
+    bool empty = raft_forgot(r) || (r->log.last == 0 && !r->promise_known);
     /* "Reply false if term < currentTerm." */
     if (q->term < r->term) {
         answer(r, reply, false, empty);

@@ -126,6 +126,31 @@ static void an_empty_log_votes_empty_unless_the_group_is_new(void)
     probe_free(p);
 }
 
+/* A log that is empty because nothing in it was ever acknowledged is no loss: the promise says so. Else a
+ * power cut that takes what no leader counted would cost the group a voter. */
+static void who_knows_that_it_acknowledged_nothing_is_a_voter_like_others(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){
+        .members = "ABC", .config = {.managed = true}, .stored = {.term = 2, .promise_known = true}});
+    probe_vote_request(p, 3, 2, 5, 'B');
+    CU_ASSERT(vote_answer(p)->granted && !vote_answer(p)->empty);
+    probe_free(p);
+
+    p = probe_new(&(struct probe_setup){.members = "ABC",
+                                        .config = {.managed = true},
+                                        .stored = {.term = 2, .promise_known = true, .promise_lost = true}});
+    probe_vote_request(p, 3, 2, 5, 'B');
+    CU_ASSERT(vote_answer(p)->granted && vote_answer(p)->empty);
+    probe_free(p);
+
+    p = probe_new(&(struct probe_setup){.members = "ABC",
+                                        .config = {.managed = true, .volatile_log = true},
+                                        .stored = {.term = 2, .promise_known = true}});
+    probe_vote_request(p, 3, 2, 5, 'B');
+    CU_ASSERT(vote_answer(p)->granted && vote_answer(p)->empty);
+    probe_free(p);
+}
+
 /* covers: RF-36 RF-37 */
 static void empty_votes_need_everybody(void)
 {
@@ -526,6 +551,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(votes_follow_the_rules),
     UNIT_TEST(a_failed_write_of_the_vote_closes_the_member),
     UNIT_TEST(an_empty_log_votes_empty_unless_the_group_is_new),
+    UNIT_TEST(who_knows_that_it_acknowledged_nothing_is_a_voter_like_others),
     UNIT_TEST(empty_votes_need_everybody),
     UNIT_TEST(a_new_meta_group_needs_all_its_servers),
     UNIT_TEST(a_new_stream_group_needs_a_quorum),
