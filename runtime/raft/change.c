@@ -204,11 +204,14 @@ void raft_rescue_end(struct raft *r)
     raft_note(r, RAFT_NOTE_RESCUE)->index = r->quorum;
 }
 
-/* The expected size of a group that boots, from outside; by the leader it goes through the log. */
+/* The expected size of a group that boots, from outside; by the leader it goes through the log. Who has heard
+ * of a leader and has nothing of its log may still learn that there are more servers: as many empty ones as
+ * it expects would make it a second first leader. */
 enum raft_rc raft_boot_size(struct raft *r, uint64_t size)
 {
     const struct raft_membership *now = raft_members_now(&r->members);
-    if (r->had_leader && r->role != RAFT_LEADER)
+    bool more = r->log.last == 0 && size > raft_membership_whole(now).size;
+    if (r->had_leader && r->role != RAFT_LEADER && !more)
         return RAFT_NOT_LEADER;
     if (size < 2 || size < now->count || size > RAFT_PEERS_MAX)
         return RAFT_BAD_QUORUM;

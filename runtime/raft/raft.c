@@ -321,16 +321,6 @@ uint64_t raft_term_at(const struct raft *r, uint64_t index)
     return raft_map_term(&r->log, index);
 }
 
-uint64_t raft_bytes_of(const struct raft *r, uint64_t first, uint64_t last)
-{
-    uint64_t bytes = 0;
-    if (first <= r->log.base_index)
-        first = r->log.base_index + 1;
-    for (uint64_t i = first; i <= last && i <= r->log.last; i++)
-        bytes += raft_map_size(&r->log, i);
-    return bytes;
-}
-
 /* Recently in touch with a leader, and nothing is behind. */
 static bool is_current(const struct raft *r)
 {
@@ -449,14 +439,4 @@ const char *raft_note_name(enum raft_note note)
         "two leaders",   "higher term", "bad catchup", "forgot",  "rescue",
     };
     return (unsigned)note <= RAFT_NOTE_RESCUE ? name[note] : "?";
-}
-
-const char *raft_effect_name(enum raft_effect_type type)
-{
-    static const char *const name[] = {
-        "subscribe",  "unsubscribe", "send",    "send log",       "send snapshot",
-        "append",     "truncate",    "compact", "install",        "save state",
-        "save peers", "promise",     "apply",   "apply snapshot", "notify",
-    };
-    return (unsigned)type <= RAFT_DO_NOTIFY ? name[type] : "?";
 }

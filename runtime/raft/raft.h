@@ -227,10 +227,11 @@ enum raft_event_type {
     RAFT_EV_HEARTBEAT,           /* the upper layer wants one sent */
     RAFT_EV_CAMPAIGN,            /* the upper layer wants us to run soon: the preferred first leader */
     RAFT_EV_RESUBSCRIBE,         /* the traffic moves to another account */
-    RAFT_EV_BOOT_SIZE,           /* index: the expected size, before any leader was seen; or by the leader */
-    RAFT_EV_EVICT,               /* peers.ids to drop without the log */
-    RAFT_EV_RESCUE,              /* index: the quorum for the next five minutes */
-    RAFT_EV_STOP,                /* transfer if leading, then observe */
+    RAFT_EV_BOOT_SIZE, /* index: the expected size, before any leader was seen; by the leader; or a larger
+                          one, while the log is empty */
+    RAFT_EV_EVICT,     /* peers.ids to drop without the log */
+    RAFT_EV_RESCUE,    /* index: the quorum for the next five minutes */
+    RAFT_EV_STOP,      /* transfer if leading, then observe */
 };
 
 struct raft_event {
@@ -384,11 +385,8 @@ bool raft_peer_at(const struct raft *r, size_t i, struct raft_peer_status *out);
 
 /* Term of an entry in the log or of the snapshot; 0 when unknown. */
 uint64_t raft_term_at(const struct raft *r, uint64_t index);
-/* Log bytes of entries first..last (those that are there). */
-uint64_t raft_bytes_of(const struct raft *r, uint64_t first, uint64_t last);
 
 const char *raft_role_name(enum raft_role role);
 const char *raft_note_name(enum raft_note note);
-const char *raft_effect_name(enum raft_effect_type type);
 
 #endif

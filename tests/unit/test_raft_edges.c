@@ -1,0 +1,244 @@
+/* Refusals, and what happens at the edges: sizes of groups that boot, limits, things said too late. */
+#include "sim/raft_probe.h"
+#include "unit.h"
+
+#include <stdlib.h>
+
+static const uint64_t log_112[] = {1, 1, 2, 0};
+
+static struct probe *leader(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    probe_elect(p);
+    CU_ASSERT_FATAL(probe_status(p).leading);
+    return p;
+}
+
+static enum raft_rc step(struct probe *p, struct raft_event e)
+{
+    return probe_step(p, e);
+}
+
+static enum raft_rc boot_size(struct probe *p, uint64_t size)
+{
+    return step(p, (struct raft_event){.type = RAFT_EV_BOOT_SIZE, .index = size});
+}
+
+/* A server of a meta group that knows itself and expects three. */
+static struct probe *booting(void)
+{
+    return probe_new(&(struct probe_setup){.members = "A", .size = 3});
+}
+
+/* ---- the size of a group that boots; covers: RF-105 RF-108 */
+
+static void the_expected_size_is_set_before_there_is_a_leader(void)
+{
+    struct probe *p = booting();
+    CU_ASSERT(boot_size(p, 0) == RAFT_BAD_QUORUM && boot_size(p, 1) == RAFT_BAD_QUORUM);
+    CU_ASSERT(boot_size(p, RAFT_PEERS_MAX + 1) == RAFT_BAD_QUORUM && p->count == 0);
+    CU_ASSERT(boot_size(p, 5) == RAFT_OK && probe_status(p).size == 5 && probe_status(p).quorum == 3);
+    CU_ASSERT(probe_find(p, RAFT_DO_SAVE_PEERS) != NULL &&
+              probe_find(p, RAFT_DO_SAVE_PEERS)->peers.size == 5);
+    CU_ASSERT(boot_size(p, 2) == RAFT_OK && probe_status(p).size == 2);
+    probe_free(p);
+
+    p = probe_new(&(struct probe_setup){.members = "ABC", .stored = {.term = 2}, .terms = log_112});
+    CU_ASSERT(boot_size(p, 2) == RAFT_BAD_QUORUM); /* three are known */
+    probe_free(p);
+}
+
+/* ... and afterwards by the leader alone, but for who has nothing of the leader's log yet and learns of more
+ * servers: three empty ones must not make a first leader beside it. */
+static void an_empty_server_that_heard_a_leader_still_learns_of_more(void)
+{
+    struct probe *p = booting();
+    probe_append(p, 'B', 1, 1, 9, 9, 1); /* a gap: nothing is stored */
+    CU_ASSERT(probe_status(p).had_leader && probe_status(p).pindex == 0);
+    CU_ASSERT(boot_size(p, 3) == RAFT_NOT_LEADER && boot_size(p, 2) == RAFT_NOT_LEADER);
+    CU_ASSERT(boot_size(p, 5) == RAFT_OK && probe_status(p).size == 5);
+    while (probe_status(p).role == RAFT_FOLLOWER)
+        probe_fire(p);
+    uint64_t term = probe_status(p).term;
+    probe_vote(p, term, 'D', true, true);
+    probe_vote(p, term, 'E', true, true);
+    CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE);
+    probe_vote(p, term, 'B', true, true);
+    probe_vote(p, term, 'C', true, true);
+    CU_ASSERT(probe_status(p).role == RAFT_LEADER);
+    probe_free(p);
+
+    p = booting();
+    probe_append(p, 'B', 1, 0, 0, 0, 1);
+    CU_ASSERT(probe_status(p).pindex == 1);
+    CU_ASSERT(boot_size(p, 5) == RAFT_NOT_LEADER && probe_status(p).size == 3);
+    probe_free(p);
+}
+
+static void a_leader_tells_the_expected_size_through_the_log(void)
+{
+    struct probe *p = leader();
+    CU_ASSERT(boot_size(p, 5) == RAFT_OK);
+    const struct raft_effect *f = probe_find(p, RAFT_DO_APPEND);
+    CU_ASSERT_FATAL(f != NULL && f->msg.append.count == 1);
+    CU_ASSERT(f->msg.append.entries[0].type == RAFT_PEER_STATE);
+    CU_ASSERT(f->msg.append.entries[0].data.ptr[0] == 5 && probe_status(p).size == 5);
+    step(p, (struct raft_event){.type = RAFT_EV_ADD_PEER, .peer = probe_id('D')});
+    CU_ASSERT(p->rc == RAFT_OK && boot_size(p, 6) == RAFT_CHANGE_IN_PROGRESS);
+    probe_free(p);
+}
+
+/* ---- refusals */
+
+static void what_a_leader_refuses(void)
+{
+    struct probe *p = leader();
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_ADD_PEER}) == RAFT_ILLEGAL_PEER);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_ADD_PEER, .peer = probe_id('B')}) ==
+              RAFT_MEMBER_ALREADY);
+    struct raft_entry huge = {RAFT_NORMAL, {(const uint8_t *)"", (size_t)RAFT_DATA_MAX + 1}};
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_PROPOSE, .entries = &huge, .count = 1}) ==
+              RAFT_TOO_LARGE);
+    CU_ASSERT(p->count == 0 && probe_status(p).pindex == 4);
+    step(p, (struct raft_event){.type = RAFT_EV_DRAIN_REPLAY});
+    CU_ASSERT(p->count == 0 && probe_status(p).leading);
+    probe_free(p);
+}
+
+static void a_rescue_to_the_natural_quorum_ends_one(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_RESCUE, .index = 1}) == RAFT_OK);
+    CU_ASSERT(probe_status(p).rescued && probe_status(p).quorum == 1);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_RESCUE, .index = 2}) == RAFT_OK);
+    CU_ASSERT(!probe_status(p).rescued && probe_status(p).quorum == 2 &&
+              probe_note(p, RAFT_NOTE_RESCUE) != NULL);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_RESCUE, .index = 2}) == RAFT_OK && p->count == 0);
+    step(p, (struct raft_event){.type = RAFT_EV_OBSERVER, .on = true});
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_RESCUE, .index = 1}) == RAFT_NOT_VOTING);
+    probe_free(p);
+}
+
+static void a_lasting_rescue_outlives_members_that_join(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_RESCUE, .index = 1}) == RAFT_OK);
+    probe_elect(p);
+    CU_ASSERT(probe_status(p).leading);
+    step(p, (struct raft_event){.type = RAFT_EV_ADD_PEER, .peer = probe_id('D')});
+    CU_ASSERT(p->rc == RAFT_OK && probe_status(p).rescued && probe_status(p).quorum == 1);
+    probe_free(p);
+}
+
+/* Who belongs to nothing and whose others are all gone has nobody left. */
+static void nobody_left_is_no_group(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){
+        .members = "BC", .config = {.managed = true}, .stored = {.term = 2}, .terms = log_112});
+    raft_id gone[] = {probe_id('B'), probe_id('C')};
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_EVICT, .peers = {2, 2, 0, gone}}) ==
+              RAFT_LAST_PEER);
+    CU_ASSERT(probe_status(p).peers.count == 2);
+    probe_free(p);
+}
+
+/* ---- said too late, or of what is not there */
+
+static void reports_of_what_is_not_there_are_ignored(void)
+{
+    struct probe *p = leader();
+    struct raft_status before = probe_status(p);
+    step(p, (struct raft_event){.type = RAFT_EV_DAMAGED, .index = before.pindex + 1});
+    CU_ASSERT(p->count == 0);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_SNAPSHOT_SAVED, .index = before.applied + 1}) ==
+              RAFT_NO_SNAPSHOT);
+    step(p, (struct raft_event){.type = RAFT_EV_DURABLE, .op = p->op + 100});
+    step(p, (struct raft_event){.type = RAFT_EV_NETWORK, .on = true});
+    CU_ASSERT(p->count == 0);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_SNAPSHOT_SAVED, .index = before.applied}) ==
+              RAFT_OK);
+    CU_ASSERT(probe_find(p, RAFT_DO_COMPACT) != NULL);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_SNAPSHOT_SAVED, .index = before.applied}) ==
+              RAFT_OK);
+    CU_ASSERT(probe_find(p, RAFT_DO_COMPACT) == NULL); /* once is enough */
+    step(p, (struct raft_event){.type = RAFT_EV_DAMAGED, .index = before.applied});
+    CU_ASSERT(p->count == 0);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_SNAPSHOT_SAVED, .index = before.applied - 1}) ==
+              RAFT_NO_SNAPSHOT);
+    probe_free(p);
+}
+
+/* An upper layer that stores before it processes has processed what it stored. */
+static void what_is_stored_is_processed(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    probe_append(p, 'B', 2, 2, 3, 3, 0);
+    step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 1, .applied = 3});
+    CU_ASSERT(probe_status(p).processed == 3 && probe_status(p).applied == 3);
+    step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 2, .applied = 1});
+    CU_ASSERT(probe_status(p).processed == 3 && probe_status(p).applied == 3);
+    step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 3, .applied = 4}); /* beyond the commit */
+    CU_ASSERT(probe_status(p).applied == 3);
+    probe_free(p);
+}
+
+/* Replay goes back to the snapshot, though more was applied. */
+static void drain_and_replay_goes_back(void)
+{
+    struct probe *p = probe_new(
+        &(struct probe_setup){.members = "ABC",
+                              .config = {.managed = true},
+                              .stored = {.term = 2, .snapshot_term = 1, .snapshot_index = 5, .commit = 8},
+                              .terms = log_112});
+    step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 8, .applied = 8});
+    CU_ASSERT(probe_status(p).commit == 8 && probe_status(p).applied == 8);
+    step(p, (struct raft_event){.type = RAFT_EV_DRAIN_REPLAY});
+    CU_ASSERT(probe_status(p).commit == 5 && probe_status(p).processed == 5 && probe_status(p).applied == 5);
+    CU_ASSERT(probe_find(p, RAFT_DO_APPLY_SNAPSHOT) != NULL && probe_find(p, RAFT_DO_APPLY) == NULL);
+    step(p, (struct raft_event){.type = RAFT_EV_RESUME});
+    const struct raft_effect *f = probe_find(p, RAFT_DO_APPLY);
+    CU_ASSERT(f != NULL && f->index == 6 && f->upto == 8);
+    probe_free(p);
+}
+
+/* ---- a disk that hangs */
+
+/* Requests for votes are answered by nobody while the disk hangs; what waits for it is bounded, and a
+ * follower acknowledges its end when the disk is back. */
+static void what_waits_for_the_disk_is_bounded(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    p->hold_disk = true;
+    uint64_t n = 70000; /* more than RAFT_HELD_MAX */
+    for (uint64_t i = 0; i < n; i++) {
+        probe_append(p, 'B', 2, 2, 3 + i, 0, 1);
+        CU_ASSERT(probe_sent(p, RAFT_MSG_APPEND_RESPONSE) == NULL);
+    }
+    CU_ASSERT(probe_status(p).pindex == 3 + n && probe_status(p).durable_index < 3 + n);
+    size_t answers = 0;
+    struct raft_update u;
+    raft_step(p->r, &(struct raft_event){.type = RAFT_EV_DURABLE, .now = p->now, .op = p->op}, &u);
+    for (size_t i = 0; i < u.count; i++)
+        answers += u.effects[i].type == RAFT_DO_SEND;
+    CU_ASSERT(answers > 1000 && answers <= RAFT_HELD_MAX);
+    CU_ASSERT(probe_status(p).durable_index == 3 + n); /* the newest promise was not forgotten */
+    probe_append(p, 'B', 2, 2, 3 + n, 0, 0);
+    CU_ASSERT(probe_answer(p)->success && probe_answer(p)->index == 3 + n);
+    probe_free(p);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(the_expected_size_is_set_before_there_is_a_leader),
+    UNIT_TEST(an_empty_server_that_heard_a_leader_still_learns_of_more),
+    UNIT_TEST(a_leader_tells_the_expected_size_through_the_log),
+    UNIT_TEST(what_a_leader_refuses),
+    UNIT_TEST(a_rescue_to_the_natural_quorum_ends_one),
+    UNIT_TEST(a_lasting_rescue_outlives_members_that_join),
+    UNIT_TEST(nobody_left_is_no_group),
+    UNIT_TEST(reports_of_what_is_not_there_are_ignored),
+    UNIT_TEST(what_is_stored_is_processed),
+    UNIT_TEST(drain_and_replay_goes_back),
+    UNIT_TEST(what_waits_for_the_disk_is_bounded),
+};
+
+UNIT_MAIN("raft: refusals and edges", tests)
