@@ -99,6 +99,8 @@ static void acknowledge(struct world *w, struct sim_node *n, const struct reques
         w->result->acknowledged++;
         if (op->place > w->told)
             w->told = op->place;
+        if (q->term > w->told_term)
+            w->told_term = q->term;
     }
 }
 
@@ -207,6 +209,18 @@ void load_apply_snapshot(void *ctx, uint64_t index, slice data)
 
 /* ---- the clients ---- */
 
+/* A leader that has processed its first entry has the state of all that an earlier one acknowledged. A leader
+ * that was replaced may not know it yet; what it reads may be old, as in the Go server. */
+void load_read(struct sim_node *n)
+{
+    struct world *w = n->w;
+    struct raft_status s = node_status(n);
+    if (s.leading && s.term >= w->told_term && n->machine.count < w->told)
+        world_fail(w, "stale read: %s leads in term %llu and has %llu records, a client was told of %llu",
+                   n->name, (unsigned long long)s.term, (unsigned long long)n->machine.count,
+                   (unsigned long long)w->told);
+}
+
 static void send_some(void *ctx)
 {
     struct world *w = ctx;
@@ -222,6 +236,7 @@ static void send_some(void *ctx)
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *n = &w->nodes[(at + i) % w->plan->nodes];
         if (n->life == NODE_UP && !n->paused && n->seen_role == RAFT_LEADER) {
+            load_read(n);
             load_send(w, n, 1 + (uint32_t)sched_below(w->s, w->plan->batch));
             return;
         }

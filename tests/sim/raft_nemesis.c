@@ -8,8 +8,9 @@
 #define LOOK_EVERY (500 * RAFT_MS)
 
 const char *const raft_fault_name[RAFT_FAULT_COUNT] = {
-    "delay",    "loss", "dup",  "reorder", "partition", "oneway",   "pause", "kill",   "power", "skew",
-    "slowdisk", "flip", "full", "eio",     "member",    "stepdown", "wipe",  "behind", "duel",
+    "delay",  "loss",     "dup",  "reorder",  "partition", "oneway",   "pause",
+    "kill",   "power",    "skew", "slowdisk", "flip",      "full",     "eio",
+    "member", "stepdown", "wipe", "behind",   "duel",      "nonsense", "whim",
 };
 
 /* Links that will heal. */
@@ -100,6 +101,11 @@ static void restart(void *ctx)
     sim_disk_heal(n->disk);
     sim_disk_limit(n->disk, 0, 0);
     node_start(n);
+}
+
+void nemesis_restart(struct sim_node *n, int64_t after)
+{
+    sched_after(n->w->s, after, restart, n);
 }
 
 static void resume(void *ctx)
@@ -285,7 +291,7 @@ static void stop_and_restart(struct world *w, const struct raft_action *a, struc
     } else if (power && a->arg % 5 < 3 && !w->plan->memory) {
         n->cut_after = 1 + (a->arg >> 8) % 4;
         n->cut_kind = a->arg >> 4 & 1 ? RAFT_TO_VOTE : RAFT_TO_REPLY;
-        return; /* the next look starts it again */
+        return;
     } else {
         node_stop(n, power);
     }
@@ -374,25 +380,25 @@ static void fill_disk(struct world *w, const struct raft_action *a, struct sim_n
 
 static void break_disk(struct world *w, const struct raft_action *a, struct sim_node *n)
 {
+    static const unsigned calls[] = {SIM_CHANGING_OPS, SIM_OP(SIM_SYNC) | SIM_OP(SIM_SYNC_DIR),
+                                     SIM_OP(SIM_READ) | SIM_OP(SIM_LIST) | SIM_OP(SIM_STAT)};
     if (w->plan->memory)
         return;
     TRACE(w, n, "disk calls fail");
-    sim_disk_fail(n->disk, (struct sim_disk_rule){.ops = a->arg & 1 ? SIM_OP(SIM_SYNC) | SIM_OP(SIM_SYNC_DIR)
-                                                                    : SIM_CHANGING_OPS,
-                                                  .after = a->arg / 2 % 10,
-                                                  .times = 1,
-                                                  .error = -EIO});
+    sim_disk_fail(n->disk,
+                  (struct sim_disk_rule){
+                      .ops = calls[a->arg % 3], .after = a->arg / 3 % 10, .times = 1, .error = -EIO});
     sched_after(w->s, a->lasts, disk_works, n);
 }
 
-/* Whoever hears of a new server, by the route to it, expects it, too, as long as no leader has said who
- * belongs to the group. Else as many empty servers as it expected before would elect it beside a group that
- * is there. */
+/* Whoever hears of a new server, by the route to it, expects it, too, as long as it has nothing of the
+ * group's log. Else as many empty servers as it expected before would elect it beside a group that is there.
+ */
 static void expect(struct world *w, struct sim_node *newcomer)
 {
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *n = &w->nodes[i];
-        if (n == newcomer || n->life != NODE_UP || node_status(n).had_leader)
+        if (n == newcomer || n->life != NODE_UP || node_status(n).role == RAFT_LEADER)
             continue;
         struct raft_event e = {
             .type = RAFT_EV_BOOT_SIZE, .now = node_clock(n), .index = node_servers(newcomer)};
@@ -480,6 +486,41 @@ static void hold_apply(struct world *w, const struct raft_action *a, struct sim_
     sched_after(w->s, a->lasts, apply_again, n);
 }
 
+static void whim_ends(void *ctx)
+{
+    struct sim_node *n = ctx;
+    if (n->life != NODE_UP)
+        return;
+    raft_node_event(n->node, &(struct raft_event){.type = RAFT_EV_OBSERVER, .now = node_clock(n)}, NULL);
+    raft_node_event(n->node, &(struct raft_event){.type = RAFT_EV_RESOURCES, .now = node_clock(n)}, NULL);
+    node_stepped(n);
+}
+
+static void whim(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    static const enum raft_event_type types[] = {RAFT_EV_OBSERVER,  RAFT_EV_RESOURCES, RAFT_EV_RESUBSCRIBE,
+                                                 RAFT_EV_HEARTBEAT, RAFT_EV_CAMPAIGN,  RAFT_EV_STOP};
+    if (n->life != NODE_UP)
+        return;
+    struct raft_event e = {.type = types[a->arg % 6], .now = node_clock(n), .on = true};
+    TRACE(w, n, "its upper layer has whim %u", a->arg % 6);
+    raft_node_event(n->node, &e, NULL);
+    node_stepped(n);
+    sched_after(w->s, a->lasts, whim_ends, n);
+}
+
+/* A stopped machine that goes on, or one whose calendar was set. */
+static void skew(struct world *w, const struct raft_action *a, struct sim_node *n)
+{
+    if (a->arg >> 8 & 1)
+        node_jump(n, (int64_t)(a->arg >> 16) * RAFT_MS);
+    if (a->arg >> 9 & 1)
+        n->wall_off = (a->arg >> 10 & 1 ? 1 : -1) * (int64_t)(a->arg >> 12) * RAFT_S;
+    node_set_rate(n, 0.5 + (a->arg % 150) / 100.0);
+    TRACE(w, n, "clock runs at %.2f", n->rate);
+    sched_after(w->s, a->lasts, clock_is_right, n);
+}
+
 static void act(void *ctx);
 
 /* One after the other, so that a history does not depend on what would come after it. */
@@ -535,9 +576,7 @@ static void act(void *ctx)
             stop_and_restart(w, a, n, true);
         break;
     case RAFT_FAULT_SKEW:
-        node_set_rate(n, 0.5 + (a->arg % 150) / 100.0);
-        TRACE(w, n, "clock runs at %.2f", n->rate);
-        sched_after(w->s, a->lasts, clock_is_right, n);
+        skew(w, a, n);
         break;
     case RAFT_FAULT_SLOW_DISK:
         n->slow_disk = true;
@@ -569,6 +608,12 @@ static void act(void *ctx)
         break;
     case RAFT_FAULT_DUEL:
         w->duel = 3 + a->arg % 8;
+        break;
+    case RAFT_FAULT_NONSENSE:
+        strange_begin(w, a->lasts);
+        break;
+    case RAFT_FAULT_WHIM:
+        whim(w, a, n);
         break;
     case RAFT_FAULT_COUNT:
         break;
@@ -679,7 +724,7 @@ void nemesis_calm(struct world *w)
 {
     w->loss = w->dup = w->reorder = 0;
     w->duel = 0;
-    w->slow_until = 0;
+    w->slow_until = w->nonsense_until = 0;
     memset(w->cut, 0, sizeof w->cut);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *n = &w->nodes[i];
@@ -695,6 +740,7 @@ void nemesis_calm(struct world *w)
             node_stop(n, false);
         if (n->life == NODE_UP)
             apply_again(n);
+        whim_ends(n);
         if (n->life == NODE_DOWN)
             restart(n);
     }

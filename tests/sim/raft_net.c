@@ -19,6 +19,7 @@ struct packet {
     struct packet *after, **at; /* all that are on their way */
     struct sim_node *from, *to;
     unsigned incarnation;
+    bool strange; /* nobody needs to understand it */
     struct raft_addr subject, reply;
     struct body *body;
 };
@@ -63,6 +64,7 @@ static void packet_free(struct packet *p)
 
 void net_free(struct world *w)
 {
+    /* What is kept is among the packets, too. */
     while (w->packets != NULL)
         packet_free(w->packets);
     while (w->pool != NULL) {
@@ -110,6 +112,35 @@ static bool linked(const struct world *w, const struct sim_node *from, const str
     return (w->cut[from->number] & UINT64_C(1) << to->number) == 0;
 }
 
+static struct packet *packet_to(struct sim_node *from, struct sim_node *to, struct raft_addr subject,
+                                struct raft_addr reply, struct body *body)
+{
+    struct packet *p = packet_new(from->w);
+    *p = (struct packet){.from = from,
+                         .to = to,
+                         .incarnation = to->incarnation,
+                         .subject = subject,
+                         .reply = reply,
+                         .body = body};
+    packet_link(from->w, p);
+    body->refs++;
+    return p;
+}
+
+/* While nonsense is talked, what came is kept until something else needs its place. */
+static void keep_old(const struct packet *p)
+{
+    struct world *w = p->from->w;
+    if (sched_now(w->s) > w->nonsense_until)
+        return;
+    struct packet **place = &w->old[w->old_at++ % OLD_PACKETS];
+    if (*place != NULL)
+        packet_free(*place);
+    *place = packet_to(p->from, p->to, p->subject, p->reply, p->body);
+    (*place)->incarnation = p->incarnation;
+    (*place)->strange = p->strange;
+}
+
 static void hand_over(struct packet *p)
 {
     struct sim_node *n = p->to;
@@ -119,8 +150,9 @@ static void hand_over(struct packet *p)
     size_t r = raft_wire_subject(p->reply, group, reply);
     bool good = raft_node_message(n->node, node_clock(n), slice_make(subject, s), slice_make(reply, r),
                                   slice_make(p->body->bytes, p->body->len));
-    if (!good)
+    if (!good && !p->strange)
         world_fail(w, "%s cannot read a message of %s", n->name, p->from->name);
+    keep_old(p);
     packet_free(p);
     node_stepped(n);
 }
@@ -197,20 +229,44 @@ static void post(struct sim_node *from, struct sim_node *to, struct raft_addr su
         return;
     int copies = sched_chance(w->s, w->dup) ? 2 : 1;
     for (int i = 0; i < copies; i++) {
-        struct packet *p = packet_new(w);
-        *p = (struct packet){.from = from,
-                             .to = to,
-                             .incarnation = to->incarnation,
-                             .subject = subject,
-                             .reply = reply,
-                             .body = body};
-        packet_link(w, p);
-        body->refs++;
+        struct packet *p = packet_to(from, to, subject, reply, body);
         int64_t d = delay(w, from->number, to->number);
         if (i > 0 && sched_chance(w->s, 0.5)) /* a second copy may be late */
             d += sched_between(w->s, 0, 2 * RAFT_S);
         sched_after(w->s, d, arrive, p);
     }
+}
+
+static struct body *body_new(slice bytes)
+{
+    struct body *body = malloc(sizeof *body + bytes.len);
+    if (body == NULL)
+        abort();
+    body->refs = 1;
+    body->len = bytes.len;
+    if (bytes.len > 0)
+        memcpy(body->bytes, bytes.ptr, bytes.len);
+    return body;
+}
+
+void net_inject(struct sim_node *to, struct raft_addr subject, struct raft_addr reply, slice bytes)
+{
+    struct body *body = body_new(bytes);
+    struct packet *p = packet_to(to, to, subject, reply, body);
+    p->strange = true;
+    body_drop(body);
+    arrive(p);
+}
+
+/* As late as it may be: while the one that it goes to lives, as a connection does. */
+void net_repeat(struct world *w)
+{
+    const struct packet *o = w->old[sched_below(w->s, OLD_PACKETS)];
+    if (o == NULL || o->incarnation != o->to->incarnation)
+        return;
+    struct packet *p = packet_to(o->from, o->to, o->subject, o->reply, o->body);
+    p->strange = o->strange;
+    arrive(p);
 }
 
 /* A vote that is told binds the voter. */
@@ -223,9 +279,13 @@ static void watch_votes(struct sim_node *from, struct sim_node *to, slice body)
     check_vote(from, term, to->id, (body.ptr[16] & 2) != 0);
 }
 
+/* It may be back before the election is over in which it spoke. */
 static void power_goes(void *ctx)
 {
-    node_stop(ctx, true);
+    struct sim_node *n = ctx;
+    struct sched *s = n->w->s;
+    node_stop(n, true);
+    nemesis_restart(n, sched_between(s, 0, sched_chance(s, 0.5) ? 300 * RAFT_MS : 5 * RAFT_S));
 }
 
 /* The worst moment to lose power: something was just said. */
@@ -242,13 +302,7 @@ void net_send(void *ctx, slice subject, slice reply, slice bytes)
     struct sim_node *from = ctx;
     struct world *w = from->w;
     struct raft_addr a = raft_wire_address(subject, group), b = raft_wire_address(reply, group);
-    struct body *body = malloc(sizeof *body + bytes.len);
-    if (body == NULL)
-        abort();
-    body->refs = 1;
-    body->len = bytes.len;
-    if (bytes.len > 0)
-        memcpy(body->bytes, bytes.ptr, bytes.len);
+    struct body *body = body_new(bytes);
     for (uint32_t i = 0; i < w->plan->nodes; i++) {
         struct sim_node *to = &w->nodes[i];
         if (to == from || !hears(to, a))

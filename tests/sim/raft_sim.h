@@ -10,14 +10,16 @@
  *     raft_world.c     nodes, their lives, time
  *     raft_net.c       messages between them
  *     raft_nemesis.c   carrying out the actions
- *     raft_load.c      clients that append to a queue, and the history of that
+ *     raft_strange.c   a peer that talks nonsense
+ *     raft_load.c      clients that append to a queue and read it, and the history of that
  *     raft_check.c     what must always hold
  *
  * Checked at every step: election safety, one vote a term, log matching, leader completeness, state machine
  * safety, commit only grows. Checked for the clients: what was refused never appears, what was acknowledged
  * appears once, at the place that was told, and in real-time order (an append-only queue is linearizable when
- * that holds). At the end the faults stop; then all must agree within bounded time, nothing that was
- * acknowledged may be missing, and a new record must be accepted. */
+ * that holds); who reads at the newest leader sees all that anybody was told of. At the end the faults stop;
+ * then all must agree within bounded time, nothing that was acknowledged may be missing, and a new record
+ * must be accepted. */
 #ifndef SIM_RAFT_SIM_H
 #define SIM_RAFT_SIM_H
 
@@ -37,7 +39,7 @@ enum raft_fault {
     RAFT_FAULT_PAUSE,     /* stopped processes */
     RAFT_FAULT_KILL,      /* killed processes: what was written is kept */
     RAFT_FAULT_POWER,     /* power cuts: what was not synced is lost, torn, or not */
-    RAFT_FAULT_SKEW,      /* clocks that run too fast or too slow */
+    RAFT_FAULT_SKEW,      /* clocks that run too fast or too slow, or jump */
     RAFT_FAULT_SLOW_DISK,
     RAFT_FAULT_FLIP,     /* bit flips in the files of a minority */
     RAFT_FAULT_FULL,     /* full disks */
@@ -47,6 +49,8 @@ enum raft_fault {
     RAFT_FAULT_WIPE,     /* a node of a minority comes back with an empty disk */
     RAFT_FAULT_BEHIND,   /* upper layers that pause and lag */
     RAFT_FAULT_DUEL,     /* leaders that are cut off in turn when they are elected */
+    RAFT_FAULT_NONSENSE, /* messages that no member sends, and old ones again */
+    RAFT_FAULT_WHIM,     /* upper layers that observe, have no room, move to another account */
     RAFT_FAULT_COUNT
 };
 extern const char *const raft_fault_name[RAFT_FAULT_COUNT];

@@ -49,6 +49,17 @@ void node_set_rate(struct sim_node *n, double rate)
     set_timer(n);
 }
 
+void node_jump(struct sim_node *n, int64_t by)
+{
+    n->clock_base += by;
+    node_set_rate(n, n->rate);
+}
+
+int64_t node_wall(const struct sim_node *n)
+{
+    return SIM_EPOCH_NS + sched_now(n->w->s) + n->wall_off;
+}
+
 /* One pending event is enough, as long as it is not later than the deadline. */
 static void set_timer(struct sim_node *n)
 {
@@ -72,7 +83,7 @@ static void timer_fired(void *ctx)
     if (n->paused) {
         n->tick_due = true;
     } else if (node_clock(n) >= n->deadline) {
-        raft_node_tick(n->node, node_clock(n), SIM_EPOCH_NS + sched_now(n->w->s));
+        raft_node_tick(n->node, node_clock(n), node_wall(n));
         node_stepped(n);
     } else {
         set_timer(n);
@@ -151,6 +162,8 @@ static void on_note(void *ctx, const struct raft_effect *f)
         n->cut_allowed = true;
     if (f->note == RAFT_NOTE_WANT_SNAPSHOT)
         n->snapshot_wanted = true;
+    if (f->note == RAFT_NOTE_LEADER)
+        load_read(n);
     if (f->note != RAFT_NOTE_NOT_LEADER && f->note != RAFT_NOTE_OBSERVED)
         TRACE(n->w, n, "note: %s", raft_note_name(f->note));
     if (f->note == RAFT_NOTE_NOT_LEADER && f->peer == 0)
@@ -302,7 +315,7 @@ void node_start(struct sim_node *n)
         .host = &host,
         .ctx = n,
     };
-    int rc = raft_node_open(&c, node_clock(n), SIM_EPOCH_NS + sched_now(w->s), &n->node);
+    int rc = raft_node_open(&c, node_clock(n), node_wall(n), &n->node);
     if (rc != 0) {
         TRACE(w, n, "cannot start: %d", rc);
         n->life = NODE_DOWN;
@@ -358,7 +371,7 @@ void node_resume(struct sim_node *n)
     }
     if (n->tick_due) {
         n->tick_due = false;
-        raft_node_tick(n->node, node_clock(n), SIM_EPOCH_NS + sched_now(n->w->s));
+        raft_node_tick(n->node, node_clock(n), node_wall(n));
         node_stepped(n);
     }
     set_timer(n);

@@ -7,7 +7,8 @@
 #include "sim/sched.h"
 #include "sim/sim_disk.h"
 
-#define INBOXES 16
+#define INBOXES     32
+#define OLD_PACKETS 64
 
 struct world;
 struct packet;
@@ -42,6 +43,7 @@ struct sim_node {
     /* Its clock: virtual time times rate, from an origin. */
     double rate;
     int64_t clock_base, clock_from;
+    int64_t wall_off; /* of its calendar */
 
     bool learner_start;   /* it was made as a learner */
     bool newcomer;        /* it joined and no leader has seen it as a member yet */
@@ -125,6 +127,9 @@ struct world {
     int64_t slow_until;
     double loss, dup, reorder;
     struct packet *packets, *pool;
+    struct packet *old[OLD_PACKETS]; /* that came once, to come again */
+    unsigned old_at;
+    int64_t nonsense_until;
     struct cut_links *cuts;     /* that will heal */
     unsigned duel;              /* so many of the next leaders will soon be alone */
     struct cut_links *lonely;   /* the last one's */
@@ -143,7 +148,8 @@ struct world {
     /* clients */
     struct op *ops;
     size_t op_count, op_cap;
-    uint64_t told; /* highest place told */
+    uint64_t told;      /* highest place told */
+    uint64_t told_term; /* of the latest leader that told one */
     uint64_t applied_everywhere;
     bool load_on;
     size_t next_action;
@@ -163,7 +169,9 @@ void world_trace(struct world *w, const struct sim_node *n, const char *format, 
     } while (0)
 void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t node_clock(const struct sim_node *n);
+int64_t node_wall(const struct sim_node *n);
 void node_set_rate(struct sim_node *n, double rate);
+void node_jump(struct sim_node *n, int64_t by); /* its monotonic clock, forwards */
 void node_start(struct sim_node *n);
 /* cut: power cut (unsynced data is lost); else the process is killed. */
 void node_stop(struct sim_node *n, bool cut);
@@ -182,6 +190,9 @@ void net_subscribe(void *ctx, slice subject, bool on);
 void net_send(void *ctx, slice subject, slice reply, slice body);
 void net_deliver_stuck(struct sim_node *n);
 void net_forget(struct sim_node *n);
+/* Something that no node sent; and something again that came before. */
+void net_inject(struct sim_node *to, struct raft_addr subject, struct raft_addr reply, slice bytes);
+void net_repeat(struct world *w);
 void net_free(struct world *w);
 
 /* ---- raft_nemesis.c */
@@ -189,12 +200,17 @@ void nemesis_begin(struct world *w);
 void nemesis_calm(struct world *w);
 void nemesis_free(struct world *w);
 void nemesis_elected(struct sim_node *n);
+void nemesis_restart(struct sim_node *n, int64_t after);
+
+/* ---- raft_strange.c */
+void strange_begin(struct world *w, int64_t lasts);
 
 /* ---- raft_load.c */
 void load_begin(struct world *w);
 void load_apply(void *ctx, uint64_t index, uint64_t term, const struct raft_entry *entries, size_t count);
 void load_apply_snapshot(void *ctx, uint64_t index, slice data);
 void load_lost(struct sim_node *n); /* its pending requests will never be answered */
+void load_read(struct sim_node *n);
 bool load_send(struct world *w, struct sim_node *n, uint32_t count);
 void load_check_end(struct world *w);
 
