@@ -83,7 +83,8 @@ static void drop(struct auth *a, struct epoch_reader *r)
     permissions_unref(a->permissions);
     a->account = NULL;
     a->permissions = NULL;
-    a->user = SLICE_EMPTY;
+    if (!a->certificate)
+        a->user = SLICE_EMPTY;
 }
 
 /* ---- passwords ---- */
@@ -255,8 +256,8 @@ static enum auth_verdict by_certificate(struct auth *a, const struct accounts *t
     const struct user *u = map_certificate(a, t, req);
     if (u == NULL)
         return refuse(a);
-    accept_user(a, u);
     a->certificate = true;
+    accept_user(a, u);
     return check_password(a, u->password, req->password, r);
 }
 

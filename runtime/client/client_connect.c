@@ -248,7 +248,7 @@ static void note(struct client *c, const struct auth *a)
     if (a->debug[0] != '\0')
         client_log(c, LOG_DBG, "%s", a->debug);
     if (a->warning[0] != '\0')
-        client_log(c, LOG_WRN, "%s", a->warning);
+        log_wrn(c->host->log, "%s", a->warning);
 }
 
 /* Who became somebody without saying so (by no_auth_user or by its certificate) is from here on as if its
@@ -275,6 +275,8 @@ static void conclude(struct client *c, struct auth_attempt *t)
 {
     note(c, &t->auth);
     if (t->auth.verdict != AUTH_OK) {
+        if (t->auth.certificate)
+            t->request.user = t->auth.user;
         refuse(c, &t->request);
         return;
     }

@@ -77,6 +77,7 @@ bool client_check_pin(struct client *c)
         if (strcmp(*pins, hex) == 0)
             return true;
     }
+    client_log(c, LOG_DBG, "Failed pinned cert test for key id: %s", hex);
     return false;
 }
 
@@ -96,8 +97,8 @@ void client_secured(struct net_conn *conn, const char *error)
         error = "certificate not pinned";
     if (error != NULL) {
         /* Probes that speak no TLS are not worth an ERR line. */
-        bool probe = strcmp(error, "EOF") == 0 || strcmp(error, "wrong version number") == 0 ||
-                     strcmp(error, "http request") == 0;
+        bool probe = strcmp(error, "wrong version number") == 0 || strcmp(error, "http request") == 0 ||
+                     strcmp(error, "https proxy request") == 0; /* which is how a CONNECT begins, too */
         client_log(c, probe ? LOG_DBG : LOG_ERR, "TLS handshake error: %s", error);
         client_close(c, CLOSE_TLS);
         return;

@@ -12,6 +12,15 @@
 /* OpenSSL reads and writes the connection's pipe through a BIO of our own: no bytes are copied on the way and
  * the simulated world's pipes work as sockets do. */
 
+/* What Go's library calls its secure suites, in its order of preference: no static RSA, no CBC with SHA-2. */
+#define CIPHERS                                                  \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
+    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+#define CIPHERSUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CURVES       "X25519:P-256:P-384:P-521"
+
 struct net_tls_context {
     atomic_uint refs;
     SSL_CTX *ssl;
@@ -138,7 +147,11 @@ static bool suits(SSL *ssl, SSL_CTX *pair, const char *name)
     unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
     if (name != NULL && X509_check_host(leaf, name, 0, flags, NULL) != 1)
         return false;
-    int wanted = CERT_PKEY_VALID | CERT_PKEY_SIGN;
+    /* Not CERT_PKEY_VALID: in TLS 1.2 that wants the client to understand the authority's signature, too, and
+     * an RSA certificate of an EC authority would never do for a client that knows RSA alone. */
+    int wanted = CERT_PKEY_SIGN | CERT_PKEY_EE_PARAM;
+    if (SSL_version(ssl) >= TLS1_3_VERSION)
+        wanted |= CERT_PKEY_EE_SIGNATURE;
     return (SSL_check_chain(ssl, leaf, SSL_CTX_get0_privatekey(pair), chain_of(pair)) & wanted) == wanted;
 }
 
@@ -161,10 +174,17 @@ static bool configure(struct net_tls_context *ctx, const struct net_tls_config *
     SSL_CTX *ssl = ctx->ssl;
     SSL_CTX_set_min_proto_version(ssl, c->min_version == 13 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+                                 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    /* Clients go on with their sessions by tickets; without a name OpenSSL refuses those that had to show a
+     * certificate. */
+    static const unsigned char sessions[] = "midge";
+    if (SSL_CTX_set_session_id_context(ssl, sessions, sizeof sessions - 1) != 1) {
+        last_error(err, size, "out of memory");
+        return false;
+    }
     if (c->pair_count == 1) {
         if (!load_pair(ssl, &c->pairs[0], err, size))
             return false;
@@ -182,12 +202,15 @@ static bool configure(struct net_tls_context *ctx, const struct net_tls_config *
     }
     if (c->verify)
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    if (c->ciphers != NULL && SSL_CTX_set_cipher_list(ssl, c->ciphers) != 1)
-        return fail(err, size, "setting ciphers", c->ciphers);
-    if (c->ciphersuites != NULL && SSL_CTX_set_ciphersuites(ssl, c->ciphersuites) != 1)
-        return fail(err, size, "setting cipher suites", c->ciphersuites);
-    if (c->curves != NULL && SSL_CTX_set1_groups_list(ssl, c->curves) != 1)
-        return fail(err, size, "setting curves", c->curves);
+    const char *ciphers = c->ciphers != NULL ? c->ciphers : CIPHERS;
+    const char *suites = c->ciphersuites != NULL ? c->ciphersuites : CIPHERSUITES;
+    const char *curves = c->curves != NULL ? c->curves : CURVES;
+    if (SSL_CTX_set_cipher_list(ssl, ciphers) != 1)
+        return fail(err, size, "setting ciphers", ciphers);
+    if (SSL_CTX_set_ciphersuites(ssl, suites) != 1)
+        return fail(err, size, "setting cipher suites", suites);
+    if (SSL_CTX_set1_groups_list(ssl, curves) != 1)
+        return fail(err, size, "setting curves", curves);
     return true;
 }
 

@@ -20,9 +20,9 @@ struct net_tls_config {
     const char *ca_file;      /* PEM, or NULL */
     bool verify;              /* demand and verify a client certificate */
     int min_version;          /* 0: TLS 1.2; 12 or 13 */
-    const char *ciphers;      /* OpenSSL list for TLS 1.2, NULL: default */
-    const char *ciphersuites; /* for TLS 1.3, NULL: default */
-    const char *curves;       /* colon-separated groups, NULL: default */
+    const char *ciphers;      /* OpenSSL list for TLS 1.2; NULL, here and below: what Go's library offers */
+    const char *ciphersuites; /* for TLS 1.3 */
+    const char *curves;       /* colon-separated groups */
 };
 
 /* NULL on failure, with a sentence in err. */

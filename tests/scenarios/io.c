@@ -183,6 +183,8 @@ bool io_start_tls(struct io_conn *conn, const struct io_tls *tls)
              SSL_CTX_use_PrivateKey_file(ctx, tls->key, SSL_FILETYPE_PEM) == 1;
     if (ok && tls->signatures != NULL)
         ok = SSL_CTX_set1_sigalgs_list(ctx, tls->signatures) == 1;
+    if (ok && tls->ciphers != NULL)
+        ok = SSL_CTX_set_cipher_list(ctx, tls->ciphers) == 1;
     conn->ssl = ok ? SSL_new(ctx) : NULL;
     SSL_CTX_free(ctx);
     if (conn->ssl == NULL) {
@@ -193,6 +195,8 @@ bool io_start_tls(struct io_conn *conn, const struct io_tls *tls)
     SSL_set_mode(conn->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (tls->server_name != NULL)
         SSL_set_tlsext_host_name(conn->ssl, tls->server_name);
+    if (tls->resume != NULL && tls->resume->ssl != NULL)
+        SSL_set_session(conn->ssl, SSL_get0_session(tls->resume->ssl));
     SSL_set_connect_state(conn->ssl);
     conn->handshaking = true;
     handshake(conn);

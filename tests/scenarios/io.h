@@ -52,6 +52,8 @@ struct io_tls {
     int min_version, max_version; /* 0: the library's */
     const char *server_name;      /* NULL: none is sent */
     const char *signatures;       /* the algorithms that are offered; NULL: the library's */
+    const char *ciphers;          /* for TLS 1.2, likewise */
+    const struct io_conn *resume; /* whose session is gone on with; NULL: a new one */
 };
 
 uint64_t io_now_ms(void); /* monotonic */

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#define TLS_OPTION_MAX 256 /* bytes of an option of connect */
+
 /* ---- what is expected and what came ---- */
 
 static bool fail_expected(struct play *p, const struct io_conn *conn, slice expected, const char *instead)
@@ -314,38 +316,65 @@ static int tls_version(slice text)
                                        : 0;
 }
 
-/* cert=NAME (of the certs folder), ca=NAME|none, min=, max=, sni=NAME|none, sigalgs=LIST; waits for the end
- * of the handshake. */
+/* KEY=TEXT with its variables put in, kept in `to`; empty when it is not there. */
+static bool tls_option(struct play *p, const char *key, char to[TLS_OPTION_MAX])
+{
+    slice value;
+    struct bytes text = {0};
+    to[0] = '\0';
+    if (!play_option(p, 1, key, &value))
+        return true;
+    bool ok =
+        play_text(p, value, 0, &text) && (text.len < TLS_OPTION_MAX || play_fail(p, "%s= is too long", key));
+    if (ok)
+        snprintf(to, TLS_OPTION_MAX, "%s", bytes_str(&text));
+    bytes_free(&text);
+    return ok;
+}
+
+static bool version_option(struct play *p, const char *key, int *version)
+{
+    char text[TLS_OPTION_MAX];
+    if (!tls_option(p, key, text))
+        return false;
+    *version = tls_version(slice_str(text));
+    return text[0] == '\0' || *version != 0 || play_fail(p, "%s=%s is no version of TLS", key, text);
+}
+
+static const char *or_none(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+/* cert=NAME (of the certs folder), ca=NAME|none, min=, max=, sni=NAME|none, sigalgs=LIST, ciphers=LIST,
+ * resume=NAME; waits for the end of the handshake. */
 static bool start_tls(struct play *p, struct io_conn *conn)
 {
-    char ca[600] = "", cert[600] = "", key[600] = "", name[256], signatures[256];
-    slice value = SLICE_LIT("ca");
-    struct io_tls tls = {.server_name = "localhost"};
-    play_option(p, 1, "ca", &value);
-    if (!slice_eq_str(value, "none")) {
-        snprintf(ca, sizeof ca, "%s/%.*s.pem", p->options->certs, (int)value.len, (const char *)value.ptr);
-        tls.ca = ca;
+    char ca[600], cert[600], key[600], names[5][TLS_OPTION_MAX], resume[TLS_OPTION_MAX];
+    static const char *const keys[] = {"ca", "cert", "sni", "sigalgs", "ciphers"};
+    struct io_tls tls = {.server_name = "localhost", .ca = ca};
+    for (int i = 0; i < 5; i++) {
+        if (!tls_option(p, keys[i], names[i]))
+            return false;
     }
-    if (play_option(p, 1, "cert", &value)) {
-        snprintf(cert, sizeof cert, "%s/%.*s.pem", p->options->certs, (int)value.len,
-                 (const char *)value.ptr);
-        snprintf(key, sizeof key, "%s/%.*s-key.pem", p->options->certs, (int)value.len,
-                 (const char *)value.ptr);
+    if (!version_option(p, "min", &tls.min_version) || !version_option(p, "max", &tls.max_version) ||
+        !tls_option(p, "resume", resume))
+        return false;
+    snprintf(ca, sizeof ca, "%s/%s.pem", p->options->certs, names[0][0] != '\0' ? names[0] : "ca");
+    if (strcmp(names[0], "none") == 0)
+        tls.ca = NULL;
+    if (names[1][0] != '\0') {
+        snprintf(cert, sizeof cert, "%s/%s.pem", p->options->certs, names[1]);
+        snprintf(key, sizeof key, "%s/%s-key.pem", p->options->certs, names[1]);
         tls.cert = cert;
         tls.key = key;
     }
-    if (play_option(p, 1, "min", &value))
-        tls.min_version = tls_version(value);
-    if (play_option(p, 1, "max", &value))
-        tls.max_version = tls_version(value);
-    if (play_option(p, 1, "sni", &value)) {
-        snprintf(name, sizeof name, "%.*s", (int)value.len, (const char *)value.ptr);
-        tls.server_name = slice_eq_str(value, "none") ? NULL : name;
-    }
-    if (play_option(p, 1, "sigalgs", &value)) {
-        snprintf(signatures, sizeof signatures, "%.*s", (int)value.len, (const char *)value.ptr);
-        tls.signatures = signatures;
-    }
+    if (names[2][0] != '\0')
+        tls.server_name = strcmp(names[2], "none") == 0 ? NULL : names[2];
+    tls.signatures = or_none(names[3]);
+    tls.ciphers = or_none(names[4]);
+    if (resume[0] != '\0' && (tls.resume = play_conn(p, slice_str(resume))) == NULL)
+        return false;
     if (io_pending(conn).len > 0)
         return fail_expected(p, conn, SLICE_LIT("nothing before the handshake"), "got");
     if (!io_start_tls(conn, &tls))
@@ -355,6 +384,8 @@ static bool start_tls(struct play *p, struct io_conn *conn)
         if (!play_wait(p, deadline, "the TLS handshake"))
             return false;
     }
+    if (tls.resume != NULL && conn->end == IO_OPEN && SSL_session_reused(conn->ssl) != 1)
+        return play_fail(p, "the TLS session was not resumed");
     return true;
 }
 
@@ -441,7 +472,7 @@ static bool open_and_greet(struct play *p, struct io_conn **out)
 }
 
 /* connect NAME [to=SERVER] [port=N] [rcvbuf=N] [raw] [refused] [tls|tls-first [fails] [cert=] [ca=] [min=]
- * [max=] [sni=] [sigalgs=]] */
+ * [max=] [sni=] [sigalgs=] [ciphers=] [resume=]] */
 bool verb_connect(struct play *p)
 {
     struct io_conn *conn;
