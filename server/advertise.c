@@ -63,7 +63,7 @@ static bool parse_number(slice s, int *out)
     return true;
 }
 
-const char *options_advertise(const struct options *o, int default_port, slice *host, int *port)
+const char *options_advertise(const struct options *o, int default_port, slice *host, int64_t *port)
 {
     slice text, error = SLICE_EMPTY;
     bool bare;

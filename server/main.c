@@ -158,7 +158,18 @@ static const char *signal_name(int sig)
 
 static void reload_failed(struct program *p, slice why)
 {
-    log_err(p->log, "Failed to reload server configuration: %.*s", LOG_SLICE(why));
+    static const char before[] = "Failed to reload server configuration: ";
+    size_t len = sizeof before - 1 + why.len;
+    char *text = malloc(len); /* what the file has may be in it, and so a NUL */
+    if (text == NULL) {
+        log_err(p->log, "%sout of memory", before);
+        return;
+    }
+    memcpy(text, before, sizeof before - 1);
+    if (why.len > 0)
+        memcpy(text + sizeof before - 1, why.ptr, why.len);
+    log_text(p->log, LOG_ERR, slice_make(text, len));
+    free(text);
 }
 
 static void reload(struct program *p)

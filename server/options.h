@@ -149,7 +149,7 @@ const char *options_check(const struct options *o);
 
 /* client_advertise taken apart: "host", "host:port" or "[v6]:port"; port 0, -1 or none is default_port. The
  * host points into the options. NULL, or what Go says is wrong with it, in the arena of the options. */
-const char *options_advertise(const struct options *o, int default_port, slice *host, int *port);
+const char *options_advertise(const struct options *o, int default_port, slice *host, int64_t *port);
 
 /* True when clients must authenticate. */
 bool options_auth_required(const struct options *o);

@@ -160,7 +160,7 @@ static void free_secret(struct compare *c, const char *what, slice before, slice
 static void free_advertise(struct compare *c)
 {
     slice host;
-    int port;
+    int64_t port;
     if (slice_eq(c->a->client_advertise, c->b->client_advertise))
         return;
     const char *error = options_advertise(c->b, c->bound_port, &host, &port);

@@ -34,7 +34,8 @@ struct server {
     struct lame_duck duck;
     struct control_task start_task, duck_task;
     atomic_int port;
-    char *ports_file; /* path, when one was written; first loop until the loops are joined */
+    atomic_bool failed; /* it never listened, and has said why: its end is not worth a line */
+    char *ports_file;   /* path, when one was written; first loop until the loops are joined */
 };
 
 static struct log *log_of(const struct server *s)
@@ -56,13 +57,19 @@ static void loop_start(struct net_loop *l, void *ctx)
     l->user = &s->host.per_loop[l->index];
 }
 
+static void close_listener(struct server *s)
+{
+    if (net_listener_close(s->listener))
+        log_dbg(log_of(s), "Client accept loop exiting..");
+}
+
 static void loop_stop(struct net_loop *l, void *ctx)
 {
     struct server *s = ctx;
     client_loop_stop(l->user);
     if (l->index != 0)
         return;
-    net_listener_close(s->listener);
+    close_listener(s);
     lame_duck_stop(&s->duck);
 }
 
@@ -129,13 +136,15 @@ static int port_of(const struct env_addr *a)
                                              : ((const struct sockaddr_in *)&a->sa)->sin_port);
 }
 
-/* The bound port is known now: INFO says it. */
-static bool publish_port(struct server *s, int port)
+/* The bound port is known now: INFO says it. What is wrong with client_advertise, or NULL. */
+static const char *publish_port(struct server *s, int port)
 {
-    s->settings->info.port =
-        s->options->client_advertise.len > 0 && s->settings->info.port != 0 ? s->settings->info.port : port;
+    struct codec_info *info = &s->settings->info;
     atomic_store(&s->port, port);
-    return true;
+    info->port = port;
+    if (s->options->client_advertise.len == 0)
+        return NULL;
+    return options_advertise(s->options, port, &info->host, &info->port);
 }
 
 static void log_listening(struct server *s, int port)
@@ -184,6 +193,12 @@ static void remove_ports_file(struct server *s)
     s->ports_file = NULL;
 }
 
+static void cannot_start(struct server *s)
+{
+    atomic_store(&s->failed, true);
+    s->config.done(s->config.ctx, 1);
+}
+
 static void run_start(struct net_task *task, struct net_loop *l)
 {
     struct server *s = ((struct control_task *)task)->server;
@@ -191,23 +206,34 @@ static void run_start(struct net_task *task, struct net_loop *l)
     (void)l;
     char where[300], reason[ERRTEXT_MAX];
     host_port(s, s->options->port, where, sizeof where);
-    if (s->options->port > UINT16_MAX) {
+    if (s->options->port > UINT16_MAX || s->options->port < -1) {
         log_ftl(log_of(s), "Error listening on port: %s, \"listen tcp: address %d: invalid port\"", where,
                 s->options->port);
-        s->config.done(s->config.ctx, 1);
+        cannot_start(s);
         return;
     }
     int err = listen_addr(s, &addr);
-    if (err == 0)
-        err = net_listener_open(s->listener, &addr, &bound);
+    if (err < 0) {
+        log_ftl(log_of(s), "Error listening on port: %s, \"listen tcp: lookup %.*s: %s\"", where,
+                LOG_SLICE(s->options->host), err == -ENOENT ? "no such host" : errtext(err, reason));
+        cannot_start(s);
+        return;
+    }
+    err = net_listener_open(s->listener, &addr, &bound);
     if (err < 0) {
         log_ftl(log_of(s), "Error listening on port: %s, \"listen tcp %s: bind: %s\"", where, where,
                 errtext(err, reason));
-        s->config.done(s->config.ctx, 1);
+        cannot_start(s);
         return;
     }
-    publish_port(s, port_of(&bound));
+    const char *wrong = publish_port(s, port_of(&bound));
     log_listening(s, port_of(&bound));
+    if (wrong != NULL) {
+        log_ftl(log_of(s), "Error setting server INFO with ClientAdvertise value of %.*s, err=%s",
+                LOG_SLICE(s->options->client_advertise), wrong);
+        cannot_start(s);
+        return;
+    }
     write_ports_file(s);
     log_inf(log_of(s), "Server is ready");
 }
@@ -230,7 +256,7 @@ static void run_lame_duck(struct net_task *task, struct net_loop *l)
 {
     struct server *s = ((struct control_task *)task)->server;
     (void)l;
-    net_listener_close(s->listener);
+    close_listener(s);
     s->duck.host = &s->host;
     s->duck.duration = s->options->lame_duck_duration_ns;
     s->duck.grace = s->options->lame_duck_grace_ns;
@@ -327,6 +353,7 @@ static bool write_pid_file(struct server *s, char *err)
     if (pid_file_write((const char *)s->options->pid_file.ptr, (int)s->config.pid, why))
         return true;
     log_ftl(log_of(s), "Could not write pidfile: %s", why);
+    atomic_store(&s->failed, true);
     err[0] = '\0'; /* it has been said */
     return false;
 }
@@ -361,11 +388,13 @@ struct server *server_new(const struct server_config *config, char *err)
 void server_free(struct server *s)
 {
     if (s->host.loops != NULL) {
-        log_inf(log_of(s), "Initiating Shutdown...");
+        if (!atomic_load(&s->failed))
+            log_inf(log_of(s), "Initiating Shutdown...");
         net_loops_free(s->host.loops);
         net_listener_free(s->listener);
         remove_ports_file(s);
-        log_inf(log_of(s), "Server Exiting..");
+        if (!atomic_load(&s->failed))
+            log_inf(log_of(s), "Server Exiting..");
     }
     for (unsigned i = 0; s->host.per_loop != NULL && i < s->config.loops; i++)
         client_loop_free(&s->host.per_loop[i]);

@@ -67,23 +67,6 @@ static bool take_tls(struct client_settings *s, const struct options *o, char er
 
 /* ---- INFO ---- */
 
-/* client_advertise is host[:port], with brackets around an IPv6 host that has a port. */
-static void advertise(struct codec_info *info, slice adv)
-{
-    size_t colon = adv.len;
-    for (size_t i = adv.len; i > 0 && adv.ptr[i - 1] != ']'; i--) {
-        if (adv.ptr[i - 1] == ':') {
-            colon = i - 1;
-            break;
-        }
-    }
-    info->host = slice_first(adv, colon);
-    if (info->host.len >= 2 && info->host.ptr[0] == '[')
-        info->host = slice_make(info->host.ptr + 1, info->host.len - 2);
-    if (colon < adv.len)
-        info->port = atoi((const char *)adv.ptr + colon + 1);
-}
-
 static void take_info(struct client_settings *s, const struct options *o, const struct settings_context *ctx)
 {
     struct codec_info *info = &s->info;
@@ -94,8 +77,8 @@ static void take_info(struct client_settings *s, const struct options *o, const 
     info->proto = 1;
     info->host = o->host;
     info->port = ctx->port;
-    if (o->client_advertise.len > 0)
-        advertise(info, o->client_advertise);
+    if (o->client_advertise.len > 0) /* whether it is right is judged at the start and at a reload */
+        options_advertise(o, ctx->port, &info->host, &info->port);
     info->headers = !o->no_header_support;
     info->api_lvl = API_LEVEL;
     info->xkey = slice_str(ctx->identity->xkey);

@@ -230,7 +230,8 @@ static inline int env_pipe_addrs(struct env_pipe *p, struct env_addr *local, str
 }
 
 /* [loop] Run a job. -EAGAIN when the pool's queue (256) is full: nothing was queued. What is still out when
- * the loop stops is done after `stop`, before env_loop_join returns. */
+ * the loop stops is done after `stop`, before env_loop_join returns; of what has not begun by then `done`
+ * alone may run. */
 static inline int env_job(struct env_loop *l, const struct env_job *job)
 {
     return l->ops->job(l, job);

@@ -278,6 +278,7 @@ static void init(struct client *c, struct client_host *h)
     c->cid = atomic_fetch_add(&h->next_cid, 1);
     c->verbose = c->pedantic = c->echo = true;
     c->start = c->last_active = c->conn.loop->now;
+    env_random(h->env, &c->subs.seed, sizeof c->subs.seed);
     codec_client_init(&c->parser);
     const struct client_settings *s = client_settings(h);
     c->auth_required = accounts_auth_required(accounts_now(&h->accounts));

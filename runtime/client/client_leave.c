@@ -84,7 +84,7 @@ static bool begin_leaving(struct client *c)
         return false;
     }
     *set = (struct leaving){.client = c, .account = account_ref(c->account), .subs = c->subs};
-    c->subs = (struct sid_map){0};
+    c->subs = (struct sid_map){.seed = set->subs.seed};
     net_conn_hold(&c->conn);
     if (cl->leaving == NULL)
         cl->leaving = set;

@@ -1,5 +1,8 @@
 /* sid_map.h: the subscriptions of one connection by sid.
  *
+ * A struct of zeroes is an empty map. Clients choose their sids: give a map a random seed, or they choose
+ * those that collide. It stays when the map is freed.
+ *
  * Open addressing over pointers (8 bytes a slot, at most 3/4 full), so that a million subscriptions cost
  * little more than their own memory. Owner: the connection's loop. The map does not own the subscriptions. */
 #ifndef CLIENT_SID_MAP_H
@@ -11,6 +14,7 @@ struct sid_map {
     struct sub **slots;
     size_t mask; /* slots - 1; 0 when there are none */
     size_t count;
+    uint64_t seed; /* of the hash; changed only while the map is empty */
 };
 
 void sid_map_free(struct sid_map *m);

@@ -36,8 +36,9 @@ struct real_loop {
     uv_timer_t timer;
     uv_prepare_t turn_end;
     atomic_bool stopping;
-    bool stopped;  /* `stop` has run */
-    bool in_timer; /* the timer's handler runs */
+    struct real_job *jobs; /* that are out */
+    bool stopped;          /* `stop` has run */
+    bool in_timer;         /* the timer's handler runs */
 };
 
 struct real_listener {
@@ -47,6 +48,13 @@ struct real_listener {
     uv_poll_t poll;
     void (*acceptable)(void *ctx);
     void *ctx;
+};
+
+struct real_job {
+    uv_work_t req;
+    struct env_job job;
+    struct real_loop *loop;
+    struct real_job *next, *prev;
 };
 
 struct real_pipe {
@@ -111,6 +119,9 @@ static void stop_now(struct real_loop *l)
     l->stopped = true;
     if (l->handler.stop != NULL)
         l->handler.stop(l->ctx);
+    /* Nobody waits for jobs that have not begun: hundreds of password hashes would hold up the end. */
+    for (struct real_job *j = l->jobs; j != NULL; j = j->next)
+        uv_cancel((uv_req_t *)&j->req);
     uv_poll_stop(&l->wake);
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->timer, NULL);
@@ -498,23 +509,33 @@ static int real_pipe_addrs(struct env_pipe *ep, struct env_addr *local, struct e
 
 /* ---- jobs and names ---- */
 
-struct real_job {
-    uv_work_t req;
-    struct env_job job;
-    struct real_env *env;
-};
-
 static void job_work(uv_work_t *req)
 {
     struct real_job *j = req->data;
     j->job.work(j->job.ctx);
 }
 
+static void list_job(struct real_loop *l, struct real_job *j)
+{
+    j->next = l->jobs;
+    if (j->next != NULL)
+        j->next->prev = j;
+    l->jobs = j;
+}
+
+static void unlist_job(struct real_loop *l, struct real_job *j)
+{
+    *(j->prev != NULL ? &j->prev->next : &l->jobs) = j->next;
+    if (j->next != NULL)
+        j->next->prev = j->prev;
+}
+
 static void job_done(uv_work_t *req, int status)
 {
-    (void)status; /* jobs are never cancelled */
+    (void)status; /* cancelled or not: its owner learns that it is over */
     struct real_job *j = req->data;
-    atomic_fetch_sub(&j->env->jobs, 1);
+    unlist_job(j->loop, j);
+    atomic_fetch_sub(&j->loop->env->jobs, 1);
     j->job.done(j->job.ctx);
     free(j);
 }
@@ -526,20 +547,22 @@ static int real_job(struct env_loop *l, const struct env_job *job)
         atomic_fetch_sub(&r->env->jobs, 1);
         return -EAGAIN;
     }
-    struct real_job *j = malloc(sizeof *j);
+    struct real_job *j = calloc(1, sizeof *j);
     if (j == NULL) {
         atomic_fetch_sub(&r->env->jobs, 1);
         return -ENOMEM;
     }
     j->req.data = j;
     j->job = *job;
-    j->env = r->env;
+    j->loop = r;
     int rc = uv_queue_work(&r->uv, &j->req, job_work, job_done);
     if (rc < 0) {
         atomic_fetch_sub(&r->env->jobs, 1);
         free(j);
+        return rc;
     }
-    return rc;
+    list_job(r, j);
+    return 0;
 }
 
 static int real_resolve(struct env *e, const char *host, struct env_addr *out, int max)

@@ -100,13 +100,14 @@ int net_listener_open(struct net_listener *s, const struct env_addr *addr, struc
     return env_listener_addr(s->socket, bound);
 }
 
-void net_listener_close(struct net_listener *s)
+bool net_listener_close(struct net_listener *s)
 {
     if (s->socket == NULL)
-        return;
+        return false;
     net_disarm(&s->group->loops[0], &s->wake);
     env_listener_close(s->socket);
     s->socket = NULL;
+    return true;
 }
 
 void net_listener_free(struct net_listener *s)

@@ -24,8 +24,9 @@ struct net_listener *net_listener_new(struct net_loops *g, const struct net_list
 /* [first loop] Listen: 0 or -errno. *bound is the real address, with the port that the system chose for port
  * 0. */
 int net_listener_open(struct net_listener *s, const struct env_addr *addr, struct env_addr *bound);
-/* [first loop] Stop listening. Connections on their way to a loop are still handed over. Idempotent. */
-void net_listener_close(struct net_listener *s);
+/* [first loop] Stop listening. Connections on their way to a loop are still handed over. false: it was
+ * closed. */
+bool net_listener_close(struct net_listener *s);
 /* When it is closed and the loops are joined. */
 void net_listener_free(struct net_listener *s);
 

@@ -249,8 +249,10 @@ void net_loops_free(struct net_loops *g)
     }
     for (unsigned i = 0; i < g->count; i++)
         env_loop_join(g->loops[i].el);
-    /* One that still ran may have handed the outbox of a closed connection to one that had ended: free those,
-     * and no loop before. */
+    /* One that still ran may have posted to one that had ended (an accepted connection, a gather), or have
+     * handed it the outbox of a closed connection: free those, and no loop before. */
+    for (unsigned i = 0; i < g->count; i++)
+        net_drain_inbox(&g->loops[i]);
     for (unsigned i = 0; i < g->count; i++)
         net_touched_flush(&g->loops[i].touched, NULL);
     for (unsigned i = 0; i < g->count; i++)

@@ -363,7 +363,113 @@ static void test_gather(void)
     sem_destroy(&g.done);
 }
 
+/* ---- the end ---- */
+
+/* Two loops whose end the test watches. */
+struct ending {
+    sem_t ended; /* of loop 1 */
+    sem_t go_on;
+    struct net_loops *loops;
+    struct net_task wait, late;
+    atomic_int ran, done;
+};
+
+static struct ending ending;
+
+static void on_loop_stop(struct net_loop *l, void *ctx)
+{
+    (void)ctx;
+    if (l->index == 1)
+        sem_post(&ending.ended);
+    for (int i = 0; i < 4; i++)
+        sem_post(&ending.go_on);
+}
+
+static void ending_open(unsigned count)
+{
+    int err = 0;
+    struct net_loops_config config = {.count = count, .epochs = &epochs, .loop_stop = on_loop_stop};
+    ending = (struct ending){0};
+    sem_init(&ending.ended, 0, 0);
+    sem_init(&ending.go_on, 0, 0);
+    env = env_uv_new();
+    epoch_domain_init(&epochs);
+    ending.loops = net_loops_new(env, &config, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(ending.loops);
+}
+
+static void ending_close(void)
+{
+    net_loops_free(ending.loops);
+    epoch_domain_close(&epochs);
+    env_uv_free(env);
+    sem_destroy(&ending.ended);
+    sem_destroy(&ending.go_on);
+}
+
+static void run_late(struct net_task *task, struct net_loop *l)
+{
+    (void)task;
+    CU_ASSERT(l->stopping);
+    atomic_fetch_add(&ending.ran, 1);
+}
+
+static void post_late(struct net_task *task, struct net_loop *l)
+{
+    (void)task;
+    (void)l;
+    sem_wait(&ending.ended);
+    net_post(&ending.loops->loops[1], &ending.late);
+}
+
+/* A loop that still runs may post to one that has ended: what was posted owns something, and must run. */
+static void test_late_post(void)
+{
+    ending_open(2);
+    ending.wait.fn = post_late;
+    ending.late.fn = run_late;
+    net_post(&ending.loops->loops[0], &ending.wait);
+    ending_close();
+    CU_ASSERT_EQUAL(atomic_load(&ending.ran), 1);
+}
+
+enum { JOBS = 64 };
+
+static void job_work(void *ctx)
+{
+    (void)ctx;
+    sem_wait(&ending.go_on);
+    usleep(1000);
+    sem_post(&ending.go_on);
+    atomic_fetch_add(&ending.ran, 1);
+}
+
+static void job_done(void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&ending.done, 1);
+}
+
+static void ask_many(struct net_task *task, struct net_loop *l)
+{
+    (void)task;
+    for (int i = 0; i < JOBS; i++)
+        CU_ASSERT_EQUAL(env_job(l->el, &(struct env_job){.work = job_work, .done = job_done}), 0);
+}
+
+/* The end does not wait for jobs that have not begun, but all are told. */
+static void test_jobs_at_the_end(void)
+{
+    ending_open(1);
+    ending.wait.fn = ask_many;
+    net_post(&ending.loops->loops[0], &ending.wait);
+    ending_close();
+    CU_ASSERT_EQUAL(atomic_load(&ending.done), JOBS);
+    CU_ASSERT(atomic_load(&ending.ran) < JOBS);
+}
+
 static const struct unit_test tests[] = {UNIT_TEST(test_echo_many),   UNIT_TEST(test_long_line),
                                          UNIT_TEST(test_too_much),    UNIT_TEST(test_last_words),
-                                         UNIT_TEST(test_inbox_order), UNIT_TEST(test_gather)};
+                                         UNIT_TEST(test_inbox_order), UNIT_TEST(test_gather),
+                                         UNIT_TEST(test_late_post),   UNIT_TEST(test_jobs_at_the_end)};
 UNIT_MAIN("net loops", tests)

@@ -250,7 +250,7 @@ static void test_advertise(void)
 {
     static const struct {
         const char *text, *host;
-        int port;
+        int64_t port;
     } rows[] = {{"h", "h", 7},       {"h:5", "h", 5},         {"h:0", "h", 7},
                 {"h:-1", "h", 7},    {"[::1]:5", "::1", 5},   {"[::1]", "::1", 7},
                 {" h : 5 ", "h", 5}, {"h:99999", "h", 99999}, {":5", "", 5}};
@@ -262,7 +262,7 @@ static void test_advertise(void)
     };
     struct options *o = load("");
     slice host;
-    int port;
+    int64_t port;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         o->client_advertise = slice_str(rows[i].text);
         CU_ASSERT_PTR_NULL(options_advertise(o, 7, &host, &port));

@@ -44,6 +44,37 @@ static void test_random(void)
     CU_ASSERT_PTR_NULL(sid_map_find(&m, SLICE_LIT("1")));
 }
 
+/* Where a sid lies depends on the seed: nobody can choose sids that collide. */
+static void test_seed(void)
+{
+    struct sid_map maps[2] = {{.seed = 1}, {.seed = 2}};
+    size_t ats[2] = {0, 0};
+    int differ = 0;
+    char sid[32];
+    for (int i = 0; i < 64; i++) {
+        snprintf(sid, sizeof sid, "%d", i);
+        for (int k = 0; k < 2; k++)
+            CU_ASSERT_FATAL(
+                sid_map_insert(&maps[k], sub_new(SLICE_LIT("x"), SLICE_EMPTY, slice_str(sid), NULL)));
+    }
+    for (struct sub *a, *b; (a = sid_map_next(&maps[0], &ats[0])) != NULL;) {
+        b = sid_map_next(&maps[1], &ats[1]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+        differ += !slice_eq(sub_sid(a), sub_sid(b));
+    }
+    CU_ASSERT(differ > 32);
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < 64; i++) {
+            snprintf(sid, sizeof sid, "%d", i);
+            struct sub *sub = sid_map_find(&maps[k], slice_str(sid));
+            CU_ASSERT_PTR_NOT_NULL_FATAL(sub);
+            sid_map_remove(&maps[k], sub);
+            sub_free(sub);
+        }
+        CU_ASSERT_EQUAL(maps[k].seed, k + 1);
+    }
+}
+
 /* Removing on the walk misses nothing, whatever moves into the gaps. */
 static void test_remove_on_walk(void)
 {
@@ -76,5 +107,6 @@ static void test_remove_on_walk(void)
     }
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_random), UNIT_TEST(test_remove_on_walk)};
+static const struct unit_test tests[] = {UNIT_TEST(test_random), UNIT_TEST(test_seed),
+                                         UNIT_TEST(test_remove_on_walk)};
 UNIT_MAIN("sid map", tests)
