@@ -91,7 +91,7 @@ static void compare_with_itself(const struct options *o)
     struct arena *arena = arena_new(0);
     struct options_diff diff;
     slice host;
-    int port;
+    int64_t port;
     options_compare(o, o, 4222, arena, &diff);
     fuzz_check(diff.error == NULL && diff.count == 2 && diff.areas == OPTIONS_AREA_ACCOUNTS);
     options_advertise(o, 4222, &host, &port);

@@ -57,19 +57,14 @@ static void loop_start(struct net_loop *l, void *ctx)
     l->user = &s->host.per_loop[l->index];
 }
 
-static void close_listener(struct server *s)
-{
-    if (net_listener_close(s->listener))
-        log_dbg(log_of(s), "Client accept loop exiting..");
-}
-
 static void loop_stop(struct net_loop *l, void *ctx)
 {
     struct server *s = ctx;
     client_loop_stop(l->user);
     if (l->index != 0)
         return;
-    close_listener(s);
+    if (net_listener_close(s->listener))
+        log_dbg(log_of(s), "Client accept loop exiting.."); /* not said of lame duck mode */
     lame_duck_stop(&s->duck);
 }
 
@@ -256,7 +251,7 @@ static void run_lame_duck(struct net_task *task, struct net_loop *l)
 {
     struct server *s = ((struct control_task *)task)->server;
     (void)l;
-    close_listener(s);
+    net_listener_close(s->listener);
     s->duck.host = &s->host;
     s->duck.duration = s->options->lame_duck_duration_ns;
     s->duck.grace = s->options->lame_duck_grace_ns;

@@ -97,6 +97,8 @@ static void on_down(struct net_conn *conn, enum net_down why, int err)
     struct client *c = client_of(conn);
     switch (why) {
     case NET_DOWN_EOF:
+        if (c->stage == STAGE_TLS_SNIFF)
+            client_end_sniff(c);
         client_close(c, CLOSE_CLIENT);
         break;
     case NET_DOWN_READ:

@@ -47,11 +47,12 @@ static void fill(struct client *c, struct codec_info *info, bool after_connect)
         info->tls_required = c->conn.tls != NULL && !after_connect;
         break;
     }
-    if (after_connect) {
+    if (after_connect && !info->ldm) {
         info->connect_info = true;
         info->remote_account = c->account != NULL ? c->account->name : SLICE_EMPTY;
         info->acc_is_sys = c->account != NULL && c->account->system;
-    } else {
+    }
+    if (!after_connect) {
         info->nonce = slice_str(c->nonce);
         info->auth_required = accounts_info_auth_required(accounts);
     }
@@ -66,8 +67,8 @@ void client_send_info(struct client *c, bool after_connect, bool lame_duck)
         client_close(c, CLOSE_WRITE);
         return;
     }
-    fill(c, &info, after_connect);
     info.ldm = lame_duck;
+    fill(c, &info, after_connect);
     struct codec_out out = codec_out_on(buf, INFO_MAX);
     codec_info_write(&out, &info, CODEC_INFO_SPACE);
     if (codec_out_ok(&out))
@@ -82,6 +83,5 @@ void client_send_lame_duck(struct client *c)
 {
     if (c->conn.closing || c->protocol < 1 || !c->first_pong_sent)
         return;
-    client_log(c, LOG_DBG, "Sending Lame Duck Mode info to client");
     client_send_info(c, true, true);
 }

@@ -140,6 +140,7 @@ void client_events_free(struct client *c);
 /* client_tls.c */
 void client_begin_transport(struct client *c);
 void client_begin_sniff(struct client *c);
+void client_end_sniff(struct client *c);
 size_t client_sniff(struct client *c, slice in);
 void client_secured(struct net_conn *conn, const char *error);
 

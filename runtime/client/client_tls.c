@@ -131,13 +131,18 @@ static void after_clear_info(struct client *c)
     }
 }
 
-/* Nothing came that looks like TLS: whatever is there is plain text. */
-static void on_sniff_timeout(void *ctx)
+/* Nothing came that looks like TLS, and nothing more is waited for: what is there is plain text. */
+void client_end_sniff(struct client *c)
 {
-    struct client *c = ctx;
+    net_disarm(c->conn.loop, &c->auth_timer);
     net_conn_park(&c->conn);
     client_started(c);
     net_conn_resume(&c->conn);
+}
+
+static void on_sniff_timeout(void *ctx)
+{
+    client_end_sniff(ctx);
 }
 
 void client_begin_sniff(struct client *c)
