@@ -83,8 +83,7 @@ static void drop(struct auth *a, struct epoch_reader *r)
     permissions_unref(a->permissions);
     a->account = NULL;
     a->permissions = NULL;
-    if (!a->certificate)
-        a->user = SLICE_EMPTY;
+    a->user = SLICE_EMPTY;
 }
 
 /* ---- passwords ---- */
@@ -247,6 +246,7 @@ static enum auth_verdict by_nkey(struct auth *a, const struct auth_request *req,
     if (u != no_auth)
         return check_signature(a, req, u, r);
     a->no_auth = req->nkey.len == 0;
+    a->unnamed = a->no_auth ? u : NULL;
     return a->verdict;
 }
 
@@ -256,8 +256,9 @@ static enum auth_verdict by_certificate(struct auth *a, const struct accounts *t
     const struct user *u = map_certificate(a, t, req);
     if (u == NULL)
         return refuse(a);
-    a->certificate = true;
     accept_user(a, u);
+    a->certificate = true;
+    a->unnamed = u;
     return check_password(a, u->password, req->password, r);
 }
 
@@ -274,6 +275,7 @@ static enum auth_verdict by_user(struct auth *a, const struct auth_request *req,
     /* The fallback takes the configured password for the one sent, a hash as it stands: as in Go it then
      * never matches. */
     a->no_auth = req->user.len == 0;
+    a->unnamed = a->no_auth ? u : NULL;
     if (a->no_auth && u->bcrypt) {
         drop(a, r);
         return refuse(a);

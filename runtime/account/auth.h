@@ -47,7 +47,10 @@ struct auth {
     struct permissions *permissions; /* a reference of the caller's; NULL: everything allowed */
     slice user;   /* who it became: a configured name or nkey; empty for token and none. Until epoch_leave */
     bool no_auth; /* became the no_auth_user */
-    bool certificate; /* `user`, with AUTH_REFUSED too, is whom the certificate names */
+    bool certificate; /* is the user whom the certificate names */
+    /* That user, or the no_auth_user: somebody whom CONNECT did not name. With AUTH_REFUSED, too. Until
+     * epoch_leave; NULL: nobody. */
+    const struct user *unnamed;
     /* For the log, empty when there is nothing to say; NUL-terminated. */
     char debug[AUTH_NOTE_MAX];
     char warning[AUTH_NOTE_MAX];

@@ -200,6 +200,7 @@ static void on_free(struct net_conn *conn)
     free(c->options);
     cert_identity_free(c->cert);
     free(c->expired);
+    free(c->first_label);
     free(c->label);
     free(c);
 }

@@ -153,8 +153,8 @@ static void extend_label(struct client *c)
     codec_out_byte(&out, '\0');
     char *label = codec_out_ok(&out) ? strdup((const char *)text) : NULL;
     if (label == NULL)
-        return; /* the short one stays: it names the client well enough */
-    free(c->label);
+        return;                /* the short one stays: it names the client well enough */
+    c->first_label = c->label; /* others may be writing it into a trace */
     c->label = label;
 }
 
@@ -255,18 +255,16 @@ static void note(struct client *c, const struct auth *a)
  * CONNECT had named that user: in the log, in a later CONNECT that names nobody, and at a reload. */
 static bool adopt_identity(struct client *c, const struct auth *a)
 {
-    if (!a->no_auth && !a->certificate)
-        return true;
-    const struct user *u = accounts_no_auth(accounts_of(c));
+    const struct user *u = a->unnamed;
     struct codec_connect o = options_so_far(c);
-    if (a->certificate) {
-        o.user = a->user;
-    } else if (u->is_nkey) {
+    if (u == NULL)
+        return true;
+    if (u->is_nkey)
         o.nkey = u->name;
-    } else {
+    else
         o.user = u->name;
+    if (a->no_auth && !u->is_nkey)
         o.pass = u->password;
-    }
     return keep_options(c, &o);
 }
 
@@ -276,7 +274,7 @@ static void conclude(struct client *c, struct auth_attempt *t)
     note(c, &t->auth);
     if (t->auth.verdict != AUTH_OK) {
         if (t->auth.certificate)
-            t->request.user = t->auth.user;
+            t->request.user = t->auth.unnamed->name;
         refuse(c, &t->request);
         return;
     }

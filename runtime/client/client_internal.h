@@ -52,8 +52,9 @@ struct client {
     struct auth_attempt *auth;          /* a password hash is being computed elsewhere */
     struct sub **expired; /* auto-unsubscribed, to be removed by the owner; under the outbox lock */
     uint32_t expired_count, expired_cap;
-    bool expired_lost;           /* there was no memory for one: look through all */
-    char *label;                 /* "127.0.0.1:5000 - cid:7" and what CONNECT adds */
+    bool expired_lost;     /* there was no memory for one: look through all */
+    _Atomic(char *) label; /* "127.0.0.1:5000 - cid:7" and what the first CONNECT adds; read by any loop */
+    char *first_label;     /* the one without, kept for who may be reading it */
     struct net_timer auth_timer; /* auth timeout; before that TLS timeouts */
     struct net_timer ping_timer;
     struct net_timer stall_timer;
@@ -204,6 +205,6 @@ void client_trace_in(struct client *c, const char *verb, slice args);
 void client_trace_out(struct client *c, slice line);
 void client_trace_delsub(struct client *c, const struct sub *sub);
 void client_trace_payload(struct client *c, const char *direction, slice payload, uint32_t hdr_size);
-void client_trace_delivery(struct client *to, const struct sub *sub, const struct message *m);
+void client_trace_delivery(struct client *to, const struct sub *sub, const struct message *m, bool hmsg);
 
 #endif

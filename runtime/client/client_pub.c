@@ -73,10 +73,10 @@ static bool shares(struct message *m)
 }
 
 /* Append the frame; the target's outbox lock is held. */
-static void put_frame(struct client *to, struct sub *sub, struct message *m, struct touched *t)
+static void put_frame(struct client *to, struct sub *sub, struct message *m, bool hmsg, struct touched *t)
 {
     struct outbox *o = &to->conn.out;
-    bool hmsg = m->hdr_size > 0 && to->headers, shared = shares(m);
+    bool shared = shares(m);
     slice sid = sub_sid(sub);
     uint32_t skipped = hmsg ? 0 : m->hdr_size; /* at most payload.len */
     slice content = slice_make(m->payload.ptr + skipped, m->payload.len + 2 - skipped);
@@ -156,13 +156,14 @@ static bool deliver(struct client *from, struct sub *sub, struct message *m)
     }
     if (o->stalls)
         note_stall(from, o);
-    put_frame(to, sub, m, t);
+    bool hmsg = m->hdr_size > 0 && to->headers;
+    put_frame(to, sub, m, hmsg, t);
     count_delivery(to, sub);
     if (m->reply.len > 0 && to->perms != NULL && permissions_tracks_replies(to->perms))
         permissions_note_reply(to->perms, &to->replies, m->reply, from->conn.loop->now);
     outbox_unlock(o);
     if (client_tracing(from))
-        client_trace_delivery(to, sub, m);
+        client_trace_delivery(to, sub, m, hmsg);
     return true;
 }
 

@@ -9,14 +9,15 @@ void client_log_parts(struct client *c, enum log_level level, const slice *parts
 {
     if (!log_enabled(c->host->log, level))
         return;
-    size_t room = strlen(c->label) + 3;
+    const char *label = c->label;
+    size_t room = strlen(label) + 3;
     for (size_t i = 0; i < count; i++)
         room += parts[i].len;
     uint8_t *text = malloc(room);
     if (text == NULL)
         return;
     struct codec_out out = codec_out_on(text, room);
-    codec_out_put(&out, slice_str(c->label));
+    codec_out_put(&out, slice_str(label));
     codec_out_put(&out, SLICE_LIT(" - "));
     for (size_t i = 0; i < count; i++)
         codec_out_put(&out, parts[i]);
@@ -78,9 +79,8 @@ void client_trace_payload(struct client *c, const char *direction, slice payload
     free(quoted);
 }
 
-void client_trace_delivery(struct client *to, const struct sub *sub, const struct message *m)
+void client_trace_delivery(struct client *to, const struct sub *sub, const struct message *m, bool hmsg)
 {
-    bool hmsg = m->hdr_size > 0 && to->headers;
     const slice space = SLICE_LIT(" "), none = SLICE_EMPTY;
     CLIENT_LOG_PARTS(to, LOG_TRC, hmsg ? SLICE_LIT("->> [HMSG ") : SLICE_LIT("->> [MSG "), m->subject, space,
                      sub_sid(sub), m->reply.len > 0 ? space : none, m->reply, space,
