@@ -16,6 +16,7 @@
     action arg_begin {
         ln->tok[argc < CODEC_LINE_TOKENS ? argc : CODEC_LINE_TOKENS - 1].at = (size_t)(p - base);
         argc++;
+        p = codec_line_run(p, pe);
     }
     action arg_end {
         ln->tok[argc <= CODEC_LINE_TOKENS ? argc - 1 : CODEC_LINE_TOKENS - 1].end = (size_t)(p - base);

@@ -52,6 +52,13 @@ static enum codec_rc fail(struct codec_client *p, enum codec_client_error kind, 
     return CODEC_ERROR;
 }
 
+static enum codec_rc fail_again(const struct codec_client *p, struct codec_client_event *ev)
+{
+    ev->error = p->failure;
+    ev->fault = (struct codec_client_fault){.state = 0};
+    return CODEC_ERROR;
+}
+
 /* A complete line whose arguments are wrong. */
 static enum codec_rc refuse(struct codec_client *p, enum codec_client_error kind, slice arg,
                             struct codec_client_event *ev)
@@ -244,7 +251,7 @@ static enum codec_rc wait_for_line(struct codec_client *p, slice *in, struct cod
     size_t breach;
     if (codec_line_too_long(ln, *in, ln->pos, p->max_control_line, &breach))
         return refuse_long(p, *in, breach, ev);
-    if (ln->verb != 0 && ln->argc == 0)
+    if (ln->verb != 0 && ln->argc == 0 && ln->pos > 0)
         codec_line_advance(ln, in, ln->pos);
     ev->need = 0;
     return CODEC_MORE;
@@ -285,13 +292,8 @@ static enum codec_rc take_line(struct codec_client *p, slice *in, struct codec_c
 
 enum codec_rc codec_client_next(struct codec_client *p, slice *in, struct codec_client_event *ev)
 {
-    if (p->phase == CODEC_IN_PAYLOAD)
-        return next_payload(p, in, ev);
-    if (p->phase == CODEC_FAILED) {
-        ev->error = p->failure;
-        ev->fault = (struct codec_client_fault){.state = 0};
-        return CODEC_ERROR;
-    }
+    if (p->phase != CODEC_IN_LINE)
+        return p->phase == CODEC_IN_PAYLOAD ? next_payload(p, in, ev) : fail_again(p, ev);
     struct codec_line *ln = &p->line;
     enum codec_line_rc rc = codec_client_scan(ln, *in);
     if (rc == CODEC_LINE_DONE)

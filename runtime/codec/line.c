@@ -2,6 +2,8 @@
 
 bool codec_line_breach(const struct codec_line *ln, slice in, size_t end, size_t limit, size_t *breach)
 {
+    if (ln->argc == 0 || end - ln->tok[0].at <= limit)
+        return false;
     /* A CR behind the first byte takes no room, as one byte will be dropped for it. */
     size_t at = ln->tok[0].at, allowed = limit + (codec_line_has_cr(in, at + 1, limit) ? 1 : 0);
     if (end - at <= allowed)

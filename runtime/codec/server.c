@@ -173,7 +173,7 @@ static enum codec_rc wait_for_line(struct codec_server *p, slice *in, struct cod
     size_t breach;
     if (codec_line_too_long(ln, *in, ln->pos, p->max_line, &breach))
         return fail(p, CODEC_SERVER_LINE_TOO_LONG, breach, ev);
-    if (ln->verb != 0 && ln->argc == 0)
+    if (ln->verb != 0 && ln->argc == 0 && ln->pos > 0)
         codec_line_advance(ln, in, ln->pos);
     ev->need = 0;
     return CODEC_MORE;
