@@ -186,6 +186,40 @@ static bool exists(struct rig *r, const char *path)
     return disk_stat(r->disk, path, &st) == 0;
 }
 
+/* However often blocks are tidied and the power goes: the next message gets the sequence `next`. */
+static void check_next(struct rig *r, uint64_t next)
+{
+    struct store_state st;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 20; i++)
+            CU_ASSERT_EQUAL(store_maintain(r->s, NOW), STORE_OK);
+        CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
+        store_state(r->s, &st);
+        CU_ASSERT_EQUAL(st.last + 1, next);
+        die(r, true);
+        store_state(r->s, &st);
+        CU_ASSERT_EQUAL(st.last + 1, next);
+    }
+}
+
+/* Two stores with a message each that is safe in the journal alone. */
+static struct store *journaled_pair(struct rig *r)
+{
+    struct store *other;
+    uint64_t seq;
+    struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
+    struct file_store_options o = r->o;
+    o.dir = "/js/T";
+    o.name = SLICE_LIT("T");
+    o.hooks = (struct store_hooks){0};
+    CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &other), STORE_OK);
+    CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
+    CU_ASSERT_EQUAL(store_commit(other), STORE_OK);
+    put(r, "a");
+    CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
+    return other;
+}
+
 /* ---- crashes ---- */
 
 /* After a kill the blocks are synced once, the last one too when a useless file goes in the same job. */
@@ -476,6 +510,144 @@ static void test_unwritten_block_keeps_the_order(void)
     }
 }
 
+/* ---- damage ---- */
+
+static void flip(struct rig *r, const char *path, uint64_t at, uint8_t mask)
+{
+    CU_ASSERT_EQUAL(sim_disk_flip(r->sim, path, at, mask), 0);
+}
+
+/* A clean stop, a bit of the block `number` at `at` flips, and the store is opened again. */
+static void damage(struct rig *r, unsigned number, uint64_t at, uint8_t mask)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/js/S/msgs/%u.blk", number);
+    down(r);
+    flip(r, path, at, mask);
+    up(r);
+}
+
+/* The last message is found damaged while the store runs, and then counted anew: its sequence stays used. */
+static void test_damaged_last_is_not_used_again(void)
+{
+    struct rig r;
+    bool removed;
+    start(&r, 1);
+    up(&r);
+    put(&r, "aaa");
+    damage(&r, 1, 250, 1); /* in the third one's body, so that index.db fits */
+    CU_ASSERT_EQUAL(store_remove(r.s, 3, STORE_REMOVE, &removed), STORE_OK);
+    CHECK(&r, 1, 2);
+    check_next(&r, 4);
+    put(&r, "a");
+    CU_ASSERT_TRUE(has(&r, 4));
+    stop(&r);
+}
+
+/* What was found damaged is counted by the store that found it, not by the next one. */
+static void test_damage_is_not_handed_on(void)
+{
+    struct rig r;
+    struct store_state st;
+    start(&r, 1);
+    up(&r);
+    put(&r, "aaab");
+    damage(&r, 1, 150, 1);
+    store_state(r.s, &st);
+    CU_ASSERT_EQUAL(st.msgs, 4);
+    CU_ASSERT_FALSE(has(&r, 2));
+    CU_ASSERT_EQUAL(r.lost_first, 2);
+    down(&r);
+    r.lost_first = r.lost_last = 0;
+    up(&r);
+    CU_ASSERT(r.lost_first == 2 && r.lost_last == 2);
+    CHECK(&r, 1, 3, 4);
+    for (int i = 0; i < 2; i++) {
+        down(&r);
+        r.lost_first = 0;
+        up(&r);
+        CU_ASSERT_EQUAL(r.lost_first, 0);
+        CHECK(&r, 1, 3, 4);
+    }
+    check_next(&r, 5);
+    stop(&r);
+}
+
+/* The damaged length of a record leads, by chance, to the place of another one. */
+static void test_length_that_leads_too_far(void)
+{
+    struct rig r;
+    start(&r, 1);
+    r.o.block_size = 1000;
+    up(&r);
+    put(&r, "a");
+    store_append(r.s,
+                 &(struct store_append){.ts = NOW,
+                                        .subject = SLICE_LIT("a"),
+                                        .data = SLICE_LIT("012345678901234567890123456789")},
+                 NOW, &(uint64_t){0}); /* 61 bytes: at 100 */
+    for (int i = 0; i < 4; i++)        /* 32 bytes each: at 161, 193, 225, 257 */
+        store_append(r.s,
+                     &(struct store_append){.ts = NOW, .subject = SLICE_LIT("a"), .data = SLICE_LIT("x")},
+                     NOW, &(uint64_t){0});
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    damage(&r, 1, 161, 64); /* 32 becomes 96: the place of the last one */
+    CHECK(&r, 1, 2, 3, 4, 5, 6);
+    CU_ASSERT_EQUAL(r.lost_first, 0);
+    die(&r, true);
+    CU_ASSERT_EQUAL(disk_unlink(r.disk, "/js/S/msgs/index.db"), 0);
+    die(&r, true);
+    CHECK(&r, 1, 2, 3, 4, 5, 6);
+    stop(&r);
+}
+
+/* The key of the last block is gone when nothing is in the block: the next message goes into another. */
+static void test_last_block_without_its_key(void)
+{
+    struct rig r;
+    start(&r, 1);
+    r.o.keys = (struct store_keys){.key = SLICE_LIT("secret"), .info = SLICE_LIT("ACC")};
+    up(&r);
+    down(&r);
+    flip(&r, "/js/S/msgs/1.key", 40, 1);
+    up(&r);
+    put(&r, "a");
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    die(&r, true);
+    CHECK(&r, 1);
+    stop(&r);
+}
+
+/* A damaged header length is no other record: the journal's bytes go over it. */
+static void test_replay_over_a_damaged_length(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        uint64_t seq;
+        start(&r, seed);
+        up(&r);
+        struct store *other = journaled_pair(&r);
+        struct store_append a = {.ts = NOW,
+                                 .subject = SLICE_LIT("a"),
+                                 .hdr = SLICE_LIT("NATS/1.0\r\nA: b\r\n\r\n"),
+                                 .data = SLICE_LIT("x")};
+        CU_ASSERT_EQUAL(store_append(r.s, &a, NOW, &seq), STORE_OK);
+        a.hdr = SLICE_EMPTY;
+        CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
+        CU_ASSERT_EQUAL(store_commit(other), STORE_OK);
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        sim_disk_kill(r.sim);
+        store_close(other, NOW);
+        down(&r);
+        flip(&r, "/js/S/msgs/1.blk", 100 + 23, 2); /* 18 becomes 16 */
+        sim_disk_start(r.sim);
+        up(&r);
+        CHECK(&r, 1, 2);
+        CU_ASSERT_EQUAL(r.lost_first, 0);
+        stop(&r);
+    }
+}
+
 /* ---- failing calls ---- */
 
 static void fail(struct rig *r, unsigned ops, const char *path, uint64_t after, uint64_t times)
@@ -532,22 +704,6 @@ static void test_refused_erase(void)
     die(&r, true);
     CHECK(&r, 1, 2);
     stop(&r);
-}
-
-/* However often blocks are tidied and the power goes: the next message gets the sequence `next`. */
-static void check_next(struct rig *r, uint64_t next)
-{
-    struct store_state st;
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 20; i++)
-            CU_ASSERT_EQUAL(store_maintain(r->s, NOW), STORE_OK);
-        CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
-        store_state(r->s, &st);
-        CU_ASSERT_EQUAL(st.last + 1, next);
-        die(r, true);
-        store_state(r->s, &st);
-        CU_ASSERT_EQUAL(st.last + 1, next);
-    }
 }
 
 /* The last message is erased, and the tombstone that remembers its sequence can not be written: at once, or
@@ -663,24 +819,6 @@ static void test_failure_behind_a_removal(void)
     stop(&r);
 }
 
-/* Two stores with a message each that is safe in the journal alone. */
-static struct store *journaled_pair(struct rig *r)
-{
-    struct store *other;
-    uint64_t seq;
-    struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
-    struct file_store_options o = r->o;
-    o.dir = "/js/T";
-    o.name = SLICE_LIT("T");
-    o.hooks = (struct store_hooks){0};
-    CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &other), STORE_OK);
-    CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
-    CU_ASSERT_EQUAL(store_commit(other), STORE_OK);
-    put(r, "a");
-    CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
-    return other;
-}
-
 /* A sync that fails may have dropped the bytes, and the next one says nothing of them: until they are written
  * again the journal keeps them. */
 static void test_sync_after_a_failed_one(void)
@@ -737,6 +875,11 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_update_follows_removals),
     UNIT_TEST(test_truncate_voids_the_journal),
     UNIT_TEST(test_unwritten_block_keeps_the_order),
+    UNIT_TEST(test_damaged_last_is_not_used_again),
+    UNIT_TEST(test_damage_is_not_handed_on),
+    UNIT_TEST(test_length_that_leads_too_far),
+    UNIT_TEST(test_last_block_without_its_key),
+    UNIT_TEST(test_replay_over_a_damaged_length),
     UNIT_TEST(test_failed_write),
     UNIT_TEST(test_refused_erase),
     UNIT_TEST(test_erased_last_without_tombstone),

@@ -44,8 +44,8 @@ static enum store_rc read_state(struct consumer_store *c, struct byte_buf *plain
         return STORE_INVALID;
     enum store_rc rc = files_read(c->host.disk, path, STATE_MAX, &file);
     if (rc == STORE_OK && c->encrypted && file.len > 0) {
-        if (!crypt_open(&c->key, buf_view(&file), plain))
-            rc = STORE_WRONG_KEY;
+        if (!crypt_open(&c->key, buf_view(&file), plain)) /* the key is right: meta.inf is under it, too */
+            rc = STORE_BAD_STATE;
     } else if (rc == STORE_OK) {
         *plain = file;
         return rc;
@@ -140,6 +140,8 @@ static enum store_rc load_state(struct consumer_store *c, char why[64])
 {
     struct byte_buf plain = {0};
     enum store_rc rc = read_state(c, &plain);
+    if (rc == STORE_BAD_STATE)
+        snprintf(why, 64, "corrupt state file");
     if (rc == STORE_OK) {
         rc = consumer_state_decode(&c->state, buf_view(&plain), why, 64);
         c->loaded = rc == STORE_OK;

@@ -118,11 +118,11 @@ struct block {
     bool no_gain;      /* a compaction did not help; reset by a removal */
     bool needs_sync;   /* bytes were written that are not synced */
     bool new_name;     /* its folder entry is not synced */
-    bool damaged;      /* some of its messages are lost: reported */
-    bool key_waits;    /* it is N.key.new that `key` is from */
-    bool key_loaded;   /* `key` is valid, or the file is known to be plain */
-    bool plain_file;   /* not encrypted though the store is: from before a key was configured */
-    bool rekey;        /* encrypted, but not as configured now: to be rewritten */
+    bool damaged;    /* some of its records are: what is lost was reported, and it is not rewritten unasked */
+    bool key_waits;  /* it is N.key.new that `key` is from */
+    bool key_loaded; /* `key` is valid, or the file is known to be plain */
+    bool plain_file; /* not encrypted though the store is: from before a key was configured */
+    bool rekey;      /* encrypted, but not as configured now: to be rewritten */
     struct crypt_key key;
     struct hash_key hash;
     struct image *image;
@@ -236,6 +236,7 @@ struct file_store {
     bool ttl_counts_known; /* the blocks' `ttls` say which blocks need no look (index.db version 2 and later)
                             */
     bool quiet;            /* recovery: no hooks */
+    bool recount;          /* ... and it is to begin again, from the blocks alone */
     bool over_limits;      /* there may be too much, because a removal has failed */
     int64_t index_due;
     int64_t sync_due;
@@ -324,7 +325,8 @@ uint64_t fs_oldest_record(const struct block *);
  * that tells of the stream's last sequence, that is remembered at the end first. */
 enum store_rc fs_drop_if_useless(struct file_store *, struct block *);
 enum store_rc fs_forget_subjects(struct file_store *, struct block *);
-/* A message that damage took is to go: start again from the blocks, which leaves it out. */
+/* A message that damage took is to go: start again from the blocks, which leaves it out. In a recovery it is
+ * fs_recover that does. */
 enum store_rc fs_remove_lost(struct file_store *, uint64_t seq);
 /* First and first_ts anew after the front changed. */
 enum store_rc fs_update_first(struct file_store *);

@@ -75,6 +75,17 @@ static enum store_rc last_sum(struct file_store *fs, uint8_t sum[STORE_SUM_SIZE]
     return rc;
 }
 
+/* Some messages are counted that can not be read. Whether they are lost for good the blocks say, at the next
+ * start: then the file is to be believed in what it says of the last sequence, and in nothing else. */
+static bool counts_lost(const struct file_store *fs)
+{
+    for (size_t i = 0; i < fs->block_count; i++) {
+        if (fs->blocks[i]->damaged)
+            return true;
+    }
+    return false;
+}
+
 static enum store_rc plain_form(struct file_store *fs, struct byte_buf *out)
 {
     struct index_head h = {fs->msg_count, fs->byte_count, fs->first, fs->first_ts, fs->last, fs->last_ts, 0};
@@ -87,6 +98,8 @@ static enum store_rc plain_form(struct file_store *fs, struct byte_buf *out)
     put_blocks(fs, out, h.first_ts);
     struct index_tail t = {.last_block = last_block(fs)->index};
     enum store_rc rc = last_sum(fs, t.last_sum);
+    for (size_t i = 0; i < sizeof t.last_sum && counts_lost(fs); i++)
+        t.last_sum[i] ^= 0xff; /* it does not fit the last block */
     index_put_tail(out, &t);
     return out->failed ? STORE_NO_MEMORY : rc;
 }

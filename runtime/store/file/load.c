@@ -2,6 +2,7 @@
 #include "store/file/fs.h"
 
 #include "store/file/salvage.h"
+#include "store/format/bytes.h"
 #include "store/format/envelope.h"
 
 #include <stdio.h>
@@ -95,6 +96,21 @@ static void report_missing(struct block *b, const struct image *m)
         report_missing_of(b, m, &at, first, last);
 }
 
+/* Damaged bytes become a record that says nothing, and whose checksum does not hold: who walks the image by
+ * lengths gets past them, and who checks it finds them damaged still. */
+static void neutralize(struct image *m, const struct damage *d)
+{
+    uint8_t *p = m->buf->bytes + d->at;
+    for (size_t left = d->len; left >= RECORD_MIN;) {
+        size_t n =
+            left <= RECORD_SIZE_MAX ? left : RECORD_SIZE_MAX - RECORD_MIN; /* what is left is one, too */
+        memset(p, 0, RECORD_HEAD);
+        put_u32(p, (uint32_t)n);
+        p += n;
+        left -= n;
+    }
+}
+
 /* Note the place of every message record, in the order of sequences. */
 static enum store_rc index_records(struct block *b, struct image *m)
 {
@@ -103,12 +119,15 @@ static enum store_rc index_records(struct block *b, struct image *m)
     struct damage d;
     size_t at;
     uint64_t last = 0, live = 0;
+    bool damaged = false;
     enum salvage_rc rc;
     m->count = 0;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
         if (rc == SALVAGE_DAMAGE) {
             if (!b->damaged)
                 fs_log(b->fs, 2, "Block %u: %zu damaged bytes at offset %zu", b->index, d.len, d.at);
+            neutralize(m, &d);
+            damaged = true;
             continue;
         }
         if (r.kind != RECORD_MESSAGE || r.seq <= last)
@@ -120,10 +139,9 @@ static enum store_rc index_records(struct block *b, struct image *m)
     }
     if (m->base == 0 && b->base == 0)
         b->base = m->count > 0 ? image_seq(m, 0) : UINT64_MAX;
-    if (live != b->msgs && !b->damaged) {
-        b->damaged = true;
+    if (live != b->msgs)
         report_missing(b, m);
-    }
+    b->damaged |= damaged || live != b->msgs;
     return STORE_OK;
 }
 

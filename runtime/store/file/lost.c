@@ -6,6 +6,25 @@ static bool covers(const struct store_lost *l, uint64_t first, uint64_t last)
     return first != 0 && l->first <= first && last <= l->last;
 }
 
+static bool has_room(struct lost_list *l)
+{
+    if (l->count < l->cap)
+        return true;
+    size_t cap = l->cap == 0 ? 8 : l->cap * 2;
+    struct store_lost *grown = realloc(l->ranges, cap * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    l->ranges = grown;
+    l->cap = cap;
+    return true;
+}
+
+static void push_range(struct lost_list *l, struct store_lost what)
+{
+    if (has_room(l)) /* else it is forgotten: the ranges are for people and repair */
+        l->ranges[l->count++] = what;
+}
+
 void fs_add_lost(struct file_store *fs, uint64_t first, uint64_t last, uint64_t bytes)
 {
     struct lost_list *l = &fs->lost;
@@ -14,16 +33,8 @@ void fs_add_lost(struct file_store *fs, uint64_t first, uint64_t last, uint64_t 
             return;
     }
     l->bytes += bytes;
-    if (l->count == l->cap) {
-        size_t cap = l->cap == 0 ? 8 : l->cap * 2;
-        struct store_lost *grown = realloc(l->ranges, cap * sizeof *grown);
-        if (grown == NULL)
-            return; /* the bytes are counted; the ranges are for people and repair */
-        l->ranges = grown;
-        l->cap = cap;
-    }
     struct store_lost what = {first, last, bytes};
-    l->ranges[l->count++] = what;
+    push_range(l, what);
     if (fs->hooks.lost != NULL)
         fs->hooks.lost(fs->hooks.ctx, what);
     if (first != 0 && fs->hooks.can_repair != NULL && fs->hooks.can_repair(fs->hooks.ctx, first, last))
@@ -31,17 +42,11 @@ void fs_add_lost(struct file_store *fs, uint64_t first, uint64_t last, uint64_t 
                (unsigned long long)last);
 }
 
-static void push_range(struct lost_list *l, struct store_lost what)
-{
-    if (l->count < l->cap) /* a split needs one more place; without it the second half is forgotten */
-        l->ranges[l->count++] = what;
-}
-
 void fs_not_lost(struct file_store *fs, uint64_t first, uint64_t last)
 {
     struct lost_list *l = &fs->lost;
     for (size_t i = 0; i < l->count;) {
-        struct store_lost *r = &l->ranges[i];
+        struct store_lost *r = &l->ranges[i]; /* until one more is pushed */
         if (r->first == 0 || r->last < first || r->first > last) {
             i++;
             continue;
@@ -74,12 +79,29 @@ enum store_rc fs_lost_data(struct store *s, struct store_lost *out, size_t max, 
     return fs->closed ? STORE_CLOSED : STORE_OK;
 }
 
+/* The last sequence is told by a sound record, on disk: a tombstone, unless it is a message that lives. */
+static enum store_rc remember_last(struct file_store *fs)
+{
+    struct store_msg m;
+    struct block *holder = block_of(fs, fs->last);
+    enum store_rc rc = STORE_NOT_FOUND;
+    if (holder != NULL && block_is_live(holder, fs->last))
+        rc = block_message(holder, fs->last, &m);
+    if (rc == STORE_NOT_FOUND && fs->last > 0)
+        rc = fs_tombstone(fs, fs->last, fs->last_ts_set ? fs->last_ts : RECORD_TIME_NONE);
+    return rc == STORE_OK ? fs_settle(fs) : rc;
+}
+
 /* The books still count a message that can not be read: from the blocks alone it is not there. */
 enum store_rc fs_remove_lost(struct file_store *fs, uint64_t seq)
 {
     fs_log(fs, 2, "Sequence %llu is to be removed, but was lost to damage: counting anew",
            (unsigned long long)seq);
-    enum store_rc rc = fs_settle(fs);
+    if (fs->quiet) {
+        fs->recount = true;
+        return STORE_CORRUPT;
+    }
+    enum store_rc rc = remember_last(fs);
     if (rc == STORE_OK)
         rc = fs_drop_index_now(fs);
     return rc == STORE_OK ? fs_reload(fs) : rc;
@@ -117,7 +139,8 @@ static enum store_rc with_message(struct block *b, const struct store_msg *m, st
         }
         if (record_peek(image->buf->bytes + p, image->len - p, &r) != RECORD_GOOD)
             break;
-        if (r.seq != m->seq || r.kind != RECORD_MESSAGE)
+        bool damaged = r.seq == 0 && r.kind == RECORD_ERASED; /* or of no use, from very old servers */
+        if (!damaged && (r.seq != m->seq || r.kind != RECORD_MESSAGE))
             buf_bytes(out, image->buf->bytes + p, r.size);
         p += r.size;
     }

@@ -32,12 +32,16 @@ static bool ends_in_zeros(const uint8_t *bytes, const struct damage *d)
     return d->len >= sizeof zeros && memcmp(bytes + d->at + d->len - sizeof zeros, zeros, sizeof zeros) == 0;
 }
 
-/* Which sequences were there: the one the record claims if that is possible, else all that are missing. */
-static void report_damage(struct rebuild *rb, const struct damage *d, uint64_t before, uint64_t after)
+/* Which sequences were there: the one that the record claims if that can be, else all that are missing. With
+ * nothing behind it that tells (after is 0) the claim holds only for the very next one: it may be what is
+ * damaged. */
+static void report_damage(struct rebuild *rb, const struct block *b, const struct damage *d, uint64_t after)
 {
+    uint64_t before = b->last > rb->floor ? b->last : rb->floor;
     fs_log(rb->fs, 2, "%zu damaged bytes at offset %zu between sequences %llu and %llu", d->len, d->at,
            (unsigned long long)before, (unsigned long long)after);
-    if (d->seq > before && (after == 0 || d->seq < after))
+    bool may_be = after != 0 ? d->seq > before && d->seq < after : d->seq == before + 1;
+    if (d->one && may_be)
         fs_add_lost(rb->fs, d->seq, d->seq, d->len);
     else if (after > before + 1)
         fs_add_lost(rb->fs, before + 1, after - 1, d->len);
@@ -95,7 +99,7 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
     enum salvage_rc rc;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
         if (open.len > 0) {
-            report_damage(rb, &open, b->last, rc == SALVAGE_RECORD && r.kind != RECORD_TOMBSTONE ? r.seq : 0);
+            report_damage(rb, b, &open, rc == SALVAGE_RECORD && r.kind != RECORD_TOMBSTONE ? r.seq : 0);
             open.len = 0;
         }
         if (rc == SALVAGE_RECORD) {
@@ -116,11 +120,10 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
                 buf_bytes(&rb->sound, plain->ptr + at, r.size);
             continue;
         }
-        if (d.tail || (rb->is_last && ends_in_zeros(plain->ptr, &d))) {
+        if (rb->is_last && (d.tail || ends_in_zeros(plain->ptr, &d))) {
             rb->torn = true;
             rb->good_end = d.at;
-            uint64_t seq = !rb->is_last && d.seq > b->last ? d.seq : 0;
-            fs_add_lost(rb->fs, seq, seq, plain->len - d.at);
+            fs_add_lost(rb->fs, 0, 0, plain->len - d.at);
             break;
         }
         if (!rb->damaged)
@@ -128,6 +131,8 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
         rb->damaged = true;
         open = d;
     }
+    if (open.len > 0)
+        report_damage(rb, b, &open, 0);
     if (s.mended && !rb->damaged) {
         rb->damaged = true;
         buf_bytes(&rb->sound, plain->ptr, rb->torn ? rb->good_end : plain->len);

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define RECOVER_MAX 8 /* times that a recovery begins again, should each read find other damage */
+
 void fs_log(struct file_store *fs, int level, const char *fmt, ...)
 {
     if (fs->hooks.log == NULL)
@@ -171,7 +173,8 @@ static enum store_rc enforce_limits(struct file_store *fs, int64_t now)
     return rc == STORE_OK ? fs_enforce(fs) : rc;
 }
 
-/* The last block takes appends, so it may not be compressed (it was not the last when it was). */
+/* The last block takes appends, so it may not be compressed (it was not the last when it was), and it must
+ * have its key. */
 static enum store_rc check_last_block(struct file_store *fs)
 {
     if (fs->block_count == 0)
@@ -191,16 +194,20 @@ static enum store_rc check_last_block(struct file_store *fs)
     enum store_rc key = block_load_key(b);
     if (files_trouble(key))
         return key;
-    if (n < (ssize_t)sizeof head || key != STORE_OK ||
+    if (key != STORE_OK)
+        return fs_new_block(fs);
+    if (n < (ssize_t)sizeof head ||
         (fs->encrypted && !b->plain_file && !crypt_block(&b->key, 0, head, head, sizeof head)))
         return STORE_OK;
     b->compressed = memcmp(head, "cmp", 3) == 0;
     return b->compressed || b->plain_file || b->rekey ? fs_new_block(fs) : STORE_OK;
 }
 
-enum store_rc fs_recover(struct file_store *fs, int64_t now)
+/* *prior: what is known of the last sequence. */
+static enum store_rc recover_once(struct file_store *fs, int64_t now, struct store_state *prior,
+                                  bool blocks_alone)
 {
-    struct store_state prior = {0};
+    struct store_state told = {0};
     struct block_numbers n;
     bool fits;
     enum store_rc rc = tidy_folder(fs);
@@ -208,7 +215,10 @@ enum store_rc fs_recover(struct file_store *fs, int64_t now)
         rc = fs_list_blocks(fs, &n);
     if (rc != STORE_OK)
         return rc;
-    rc = fs_read_index(fs, n.count > 0 ? n.numbers[n.count - 1] : 0, &prior, &fits);
+    rc = fs_read_index(fs, n.count > 0 ? n.numbers[n.count - 1] : 0, &told, &fits);
+    if (told.last > prior->last)
+        *prior = told;
+    fits = fits && !blocks_alone;
     if (rc == STORE_OK && !fits) {
         drop_orphan_keys(fs, &n);
         rc = fs_rebuild(fs, &n);
@@ -218,7 +228,7 @@ enum store_rc fs_recover(struct file_store *fs, int64_t now)
     if (rc == STORE_OK)
         rc = check_last_block(fs);
     if (rc == STORE_OK)
-        rc = restore_last(fs, &prior);
+        rc = restore_last(fs, prior);
     if (rc == STORE_OK)
         rc = fs_recover_ttl(fs, fits);
     if (rc == STORE_OK)
@@ -226,6 +236,20 @@ enum store_rc fs_recover(struct file_store *fs, int64_t now)
     /* Before any file goes that these blocks make useless: what a killed process had written may be in memory
      * only. */
     return rc == STORE_OK ? fs_sync_blocks(fs) : rc;
+}
+
+enum store_rc fs_recover(struct file_store *fs, int64_t now)
+{
+    struct store_state prior = {0};
+    enum store_rc rc;
+    int tries = 0;
+    do { /* again when a message that had to go was found to be lost */
+        fs->recount = false;
+        rc = recover_once(fs, now, &prior, tries > 0);
+        if (fs->recount)
+            fs_forget_all(fs);
+    } while (fs->recount && ++tries < RECOVER_MAX);
+    return rc;
 }
 
 void fs_forget_all(struct file_store *fs)

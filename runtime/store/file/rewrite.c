@@ -103,32 +103,32 @@ enum store_rc block_rewrite(struct block *b, slice plain, bool compress)
     return rc;
 }
 
-/* The records worth keeping, byte for byte. */
-static enum store_rc kept_records(struct block *b, struct byte_buf *out, uint64_t *last, int64_t *last_ts)
+/* What is left of a block when only the records worth keeping are. */
+struct kept {
+    struct byte_buf bytes; /* of the records, as they are */
+    uint64_t last;         /* message */
+    int64_t last_ts;
+    uint64_t tomb_max;
+    uint64_t top;
+};
+
+static enum store_rc keep_records(const struct block *b, const struct image *m, struct kept *k)
 {
-    struct image *m;
-    enum store_rc rc = block_load(b, &m);
-    if (rc != STORE_OK)
-        return rc;
     struct record r;
     uint64_t oldest = fs_oldest_record(b);
-    b->tomb_max = 0;
-    *last = 0;
-    for (size_t at = 0; at < m->len; at += r.size) {
-        if (record_peek(m->buf->bytes + at, m->len - at, &r) != RECORD_GOOD)
-            return STORE_CORRUPT; /* a damaged block is left as it is for repair */
-        if (r.kind == RECORD_MESSAGE && block_is_live(b, r.seq) && r.seq > *last) {
-            *last = r.seq;
-            *last_ts = r.ts;
+    for (size_t at = 0; record_peek(m->buf->bytes + at, m->len - at, &r) == RECORD_GOOD; at += r.size) {
+        if (r.kind == RECORD_MESSAGE && block_is_live(b, r.seq) && r.seq > k->last) {
+            k->last = r.seq;
+            k->last_ts = r.ts;
         } else if (r.kind == RECORD_TOMBSTONE && r.seq < b->first && oldest != 0 && r.seq >= oldest) {
-            b->tomb_max = r.seq > b->tomb_max ? r.seq : b->tomb_max;
+            k->tomb_max = r.seq > k->tomb_max ? r.seq : k->tomb_max;
         } else {
             continue;
         }
-        buf_bytes(out, m->buf->bytes + at, r.size);
+        k->top = r.seq > k->top ? r.seq : k->top;
+        buf_bytes(&k->bytes, m->buf->bytes + at, r.size);
     }
-    b->tombs_known = true;
-    return out->failed ? STORE_NO_MEMORY : STORE_OK;
+    return k->bytes.failed ? STORE_NO_MEMORY : STORE_OK;
 }
 
 static bool is_settled(const struct block *b)
@@ -144,25 +144,31 @@ enum store_rc block_compact(struct block *b)
     struct file_store *fs = b->fs;
     if (is_last(b) || b->msgs == 0 || b->damaged || b->last == fs->last || !is_settled(b))
         return STORE_OK;
-    struct byte_buf kept = {0};
-    uint64_t last, before = b->raw;
-    int64_t last_ts = 0;
-    enum store_rc rc = kept_records(b, &kept, &last, &last_ts);
-    bool smaller = rc == STORE_OK && kept.len < before;
+    struct image *m;
+    struct kept kept = {0};
+    uint64_t before = b->raw;
+    enum store_rc rc = block_load(b, &m);
+    if (rc != STORE_OK || b->damaged) /* found just now: it is left as it is, for repair */
+        return rc;
+    rc = keep_records(b, m, &kept);
+    bool smaller = rc == STORE_OK && kept.bytes.len < before;
     if (smaller && fs->index_on_disk) /* one that fits may count what limits have removed since */
         rc = fs_drop_index_now(fs);
     if (rc == STORE_OK && smaller) {
-        rc = block_rewrite(b, buf_view(&kept), fs->compress);
+        rc = block_rewrite(b, buf_view(&kept.bytes), fs->compress);
         if (rc == STORE_OK) {
             b->base = b->first;
-            b->last = last;
-            b->last_ts = last_ts;
-            seqset_remove_above(&b->deleted, last);
+            b->last = kept.last;
+            b->last_ts = kept.last_ts;
+            b->tomb_max = kept.tomb_max;
+            b->top = kept.top;
+            b->tombs_known = true;
+            seqset_remove_above(&b->deleted, kept.last);
             fs->index_stale = true;
         }
     }
     b->no_gain = b->raw == before;
-    buf_free(&kept);
+    buf_free(&kept.bytes);
     return rc;
 }
 

@@ -2,25 +2,17 @@
 
 #include "store/format/bytes.h"
 
-#define HOP_MAX 64 /* damaged bodies in a row that are passed by their lengths */
+#define HOP_MAX  64 /* damaged bodies in a row that are passed by their lengths */
+#define WORK_MAX 64 /* so many times the block's bytes are hashed in searches, at most */
 
 struct salvage salvage_of(uint8_t *bytes, size_t len, const struct hash_key *key)
 {
-    return (struct salvage){.bytes = bytes, .len = len, .key = key};
-}
-
-/* No checksum covers the header length. A header block says itself where it ends; one that does not end there
- * has had its length damaged. */
-static bool headers_end_right(const struct record *r)
-{
-    return r->hdr.len == 0 || !slice_starts(r->hdr, SLICE_LIT("NATS/1.0")) ||
-           (r->hdr.len >= 4 && memcmp(r->hdr.ptr + r->hdr.len - 4, "\r\n\r\n", 4) == 0);
+    return (struct salvage){.bytes = bytes, .len = len, .key = key, .work = (uint64_t)len * WORK_MAX};
 }
 
 static enum record_fault decode_at(struct salvage *s, size_t at, struct record *r)
 {
-    enum record_fault f = record_decode(s->bytes + at, s->len - at, s->key, r);
-    return f == RECORD_GOOD && !headers_end_right(r) ? RECORD_CHECKSUM : f;
+    return record_decode(s->bytes + at, s->len - at, s->key, r);
 }
 
 /* From a damaged record with sensible lengths on by lengths alone: the place of the next sound record, or the
@@ -38,38 +30,30 @@ static size_t hop(struct salvage *s, size_t at)
     return 0;
 }
 
-/* Where the chain of sound records that begins at `at` stops; bodies that are damaged inside it are hopped
- * over. */
-static size_t chain_end(struct salvage *s, size_t at)
+/* As decode_at, within what may still be spent on searches: a body can be made to look like many records. */
+static bool is_sound(struct salvage *s, size_t at, struct record *r)
 {
-    struct record r;
-    while (at < s->len) {
-        if (decode_at(s, at, &r) == RECORD_GOOD) {
-            at += r.size;
-            continue;
-        }
-        size_t next = hop(s, at);
-        if (next == 0)
-            break;
-        at = next;
-    }
-    return at;
+    if (record_peek(s->bytes + at, s->len - at, r) != RECORD_GOOD || r->size > s->work)
+        return false;
+    s->work -= r->size;
+    return decode_at(s, at, r) == RECORD_GOOD;
 }
 
-/* The first sound record behind `at` whose chain reaches the end; len when there is none. Every byte is
+/* The first sound record behind `at` from which sound records alone lead to exactly `until`, the end of the
+ * block or the place where the damaged record's lengths lead; `until` when there is none. Every byte is
  * tried, but bytes inside a chain that was followed in vain only once. */
-static size_t search(struct salvage *s, size_t at)
+static size_t search(struct salvage *s, size_t at, size_t until)
 {
     struct record r;
-    for (size_t p = at + 1; p + RECORD_MIN <= s->len; p++) {
-        if (record_peek(s->bytes + p, s->len - p, &r) != RECORD_GOOD || decode_at(s, p, &r) != RECORD_GOOD)
-            continue;
-        size_t end = chain_end(s, p);
-        if (end == s->len)
+    for (size_t p = at + 1; p + RECORD_MIN <= until; p++) {
+        size_t end = p;
+        while (end < until && is_sound(s, end, &r))
+            end += r.size;
+        if (end == until)
             return p;
-        p = end - 1;
+        p = end > p ? end - 1 : p;
     }
-    return s->len;
+    return until;
 }
 
 /* The record at `at` is sound but for its length, which `next` implies: put it right. */
@@ -88,12 +72,14 @@ static bool mend_length(struct salvage *s, size_t at, size_t next, struct record
     return false;
 }
 
-static uint64_t claimed_seq(const struct salvage *s, size_t at)
+/* What the damaged record says of itself. */
+static void take_claims(const struct salvage *s, struct damage *d)
 {
     struct record r;
-    if (record_peek(s->bytes + at, s->len - at, &r) != RECORD_GOOD || r.kind != RECORD_MESSAGE)
-        return 0;
-    return r.seq;
+    if (record_peek(s->bytes + d->at, s->len - d->at, &r) != RECORD_GOOD)
+        return;
+    d->seq = r.kind == RECORD_MESSAGE ? r.seq : 0;
+    d->one = r.size == d->len;
 }
 
 enum salvage_rc salvage_next(struct salvage *s, struct record *r, size_t *place, struct damage *d)
@@ -107,21 +93,21 @@ enum salvage_rc salvage_next(struct salvage *s, struct record *r, size_t *place,
         s->at += r->size;
         return SALVAGE_RECORD;
     }
-    size_t next = fault == RECORD_CHECKSUM ? hop(s, at) : 0;
-    if (next == 0) {
-        next = search(s, at);
-        if (next < s->len && mend_length(s, at, next, r)) {
-            s->mended = true;
-            s->at = next;
-            return SALVAGE_RECORD;
-        }
-    } else if (next < s->len) {
+    size_t hopped = fault == RECORD_CHECKSUM ? hop(s, at) : 0;
+    size_t until = hopped > 0 ? hopped : s->len, next = search(s, at, until);
+    if (next < until && mend_length(s, at, next, r)) {
+        s->mended = true;
+        s->at = next;
+        return SALVAGE_RECORD;
+    }
+    if (next == until && hopped > 0 && hopped < s->len) {
         /* One damaged record at a time: the next may be reported by itself. */
         struct record bad;
         record_peek(s->bytes + at, s->len - at, &bad);
         next = at + bad.size;
     }
-    *d = (struct damage){at, next - at, next == s->len, fault, claimed_seq(s, at)};
+    *d = (struct damage){.at = at, .len = next - at, .tail = next == s->len, .fault = fault};
+    take_claims(s, d);
     s->at = next;
     return SALVAGE_DAMAGE;
 }

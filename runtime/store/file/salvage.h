@@ -1,14 +1,16 @@
 /* salvage.h: walks the records of a block, around damage.
  *
  * A sound record follows a sound record. Where one is not sound, the walk finds out how much is damaged:
- *  - its lengths lead to a sound record (or exactly to the end): that record alone is bad;
- *  - otherwise the bytes are searched for the next sound record, and it is believed only if the chain that it
- * begins reaches exactly the end of the block. A message body can hold bytes that look like records with
- * right checksums (their key is no secret), but such a chain must break where the body ends, because the
- * checksum behind it depends on the server's time. What cannot be told apart is given up, not guessed;
+ *  - its lengths lead to a sound record, or exactly to the end: that record alone is bad, unless sound
+ * records behind its head lead there, too. Then its length is what was damaged, and led there by chance;
+ *  - otherwise the bytes are searched for the next sound record, and it is believed only if sound records
+ *    alone lead from it to exactly the end of the block. A message body can hold bytes that look like records
+ *    with right checksums (their key is no secret), but such a chain must break where the body ends, because
+ *    the checksum behind it depends on the server's time. For the same reason no damage is passed over on
+ *    the way: what cannot be told apart is given up, not guessed;
  *  - if the damaged record gets a right checksum with the length that the next sound record implies, then
- * only its length was damaged (no checksum covers that), and it is mended in memory. Damage with nothing
- * sound behind it is a tail: what a crash in the middle of a write leaves. */
+ *    only its length was damaged (no checksum covers that), and it is mended in memory. Damage with nothing
+ *    sound behind it is a tail: what a crash in the middle of a write leaves. */
 #ifndef STORE_FILE_SALVAGE_H
 #define STORE_FILE_SALVAGE_H
 
@@ -21,7 +23,8 @@ struct salvage {
     size_t len;
     size_t at;
     const struct hash_key *key;
-    bool mended; /* a length was put right */
+    bool mended;   /* a length was put right */
+    uint64_t work; /* bytes that may still be hashed in searches */
 };
 
 struct damage {
@@ -30,6 +33,7 @@ struct damage {
     bool tail; /* reaches to the end */
     enum record_fault fault;
     uint64_t seq; /* what the damaged record claims to be; 0 when it claims nothing sensible */
+    bool one;     /* it is that record and nothing else, by its own lengths */
 };
 
 struct salvage salvage_of(uint8_t *bytes, size_t len, const struct hash_key *);

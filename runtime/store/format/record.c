@@ -135,6 +135,15 @@ enum record_fault record_peek(const uint8_t *p, size_t left, struct record *out)
     return RECORD_GOOD;
 }
 
+/* No checksum covers the header length. A header block says itself where it ends; one that does not end there
+ * has had its length damaged. */
+static bool headers_end_right(const struct record *r)
+{
+    slice all = slice_make(r->hdr.ptr, r->hdr.len + r->data.len); /* the body lies behind */
+    return !slice_starts(all, SLICE_LIT("NATS/1.0")) ||
+           (r->hdr.len >= 4 && memcmp(r->hdr.ptr + r->hdr.len - 4, "\r\n\r\n", 4) == 0);
+}
+
 enum record_fault record_decode(uint8_t *p, size_t left, const struct hash_key *key, struct record *out)
 {
     enum record_fault fault = record_peek(p, left, out);
@@ -142,7 +151,8 @@ enum record_fault record_decode(uint8_t *p, size_t left, const struct hash_key *
         return fault;
     bool has_hdr = (get_u32(p) & HAS_HEADERS) != 0;
     uint64_t sum = record_sum(p, key, out->size, has_hdr);
-    return sum == get_u64(p + out->size - STORE_SUM_SIZE) ? RECORD_GOOD : RECORD_CHECKSUM;
+    bool sound = sum == get_u64(p + out->size - STORE_SUM_SIZE) && (!has_hdr || headers_end_right(out));
+    return sound ? RECORD_GOOD : RECORD_CHECKSUM;
 }
 
 const char *record_fault_text(enum record_fault fault, char *buf, size_t cap, const uint8_t *p, size_t left,

@@ -27,7 +27,8 @@ enum record_fault {
     RECORD_SHORT,    /* fewer bytes left than a head takes */
     RECORD_INSANE,   /* lengths that contradict each other */
     RECORD_OVERRUN,  /* longer than what is left */
-    RECORD_CHECKSUM, /* sound lengths, wrong checksum */
+    RECORD_CHECKSUM, /* lengths that may be, wrong checksum, or headers that do not end where their length
+                        says */
 };
 
 struct record {
