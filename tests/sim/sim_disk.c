@@ -19,6 +19,12 @@ struct sim_disk {
     int rule_count;
     void (*on_call)(void *, enum sim_disk_op, const char *, uint64_t);
     void *on_call_ctx;
+    struct {
+        const char *pattern;
+        unsigned one_in; /* 0: none */
+        bool (*fn)(void *, const char *, uint64_t);
+        void *ctx;
+    } read_rot;
     struct sim_disk_counts counts;
 };
 
@@ -192,6 +198,20 @@ static int sim_open(struct disk *base, const char *path, int flags, struct disk_
     return leave(d, rc);
 }
 
+/* One bit of what was read comes back wrong. */
+static void rot_read(struct sim_disk *d, const char *path, uint8_t *buf, size_t len, uint64_t at)
+{
+    unsigned one_in = d->read_rot.one_in;
+    if (one_in == 0 || fnmatch(d->read_rot.pattern, path, 0) != 0 || sched_below(d->sched, one_in) != 0)
+        return;
+    size_t place = (size_t)sched_below(d->sched, len);
+    d->read_rot.one_in = 0; /* while it is told */
+    bool goes = d->read_rot.fn(d->read_rot.ctx, path, at + place);
+    d->read_rot.one_in = one_in;
+    if (goes)
+        buf[place] ^= (uint8_t)(1u << sched_below(d->sched, 8));
+}
+
 static ssize_t sim_pread(struct disk_file *base, void *buf, size_t len, uint64_t at)
 {
     struct sim_file *f = (struct sim_file *)base;
@@ -204,6 +224,7 @@ static ssize_t sim_pread(struct disk_file *base, void *buf, size_t len, uint64_t
     size_t n = c->size - (size_t)at < len ? c->size - (size_t)at : len;
     memcpy(buf, c->data + at, n);
     f->disk->counts.bytes_read += n;
+    rot_read(f->disk, f->path, buf, n, at);
     return (ssize_t)n;
 }
 
@@ -640,35 +661,31 @@ static void walk_tree(struct walk *w, struct sim_node *n, size_t len)
     }
 }
 
-struct rot_walk {
+struct pick_walk {
     struct walk base;
     const char *pattern;
     uint64_t files; /* matches seen */
-    uint64_t pick;  /* which one to spoil; UINT64_MAX: only count */
+    uint64_t pick;  /* which one it is; UINT64_MAX: only count */
     struct sim_disk *disk;
     char *path;
     uint64_t *at;
 };
 
-static void rot_visit(struct walk *w, struct sim_node *n)
+static void pick_visit(struct walk *w, struct sim_node *n)
 {
-    struct rot_walk *r = (struct rot_walk *)w;
-    if (n->is_dir || n->content.size == 0 || fnmatch(r->pattern, w->path, 0) != 0)
+    struct pick_walk *p = (struct pick_walk *)w;
+    if (n->is_dir || n->content.size == 0 || fnmatch(p->pattern, w->path, 0) != 0)
         return;
-    if (r->files++ != r->pick)
+    if (p->files++ != p->pick)
         return;
-    uint64_t at = sched_below(r->disk->sched, n->content.size);
-    n->content.data[at] ^= (uint8_t)(1u << sched_below(r->disk->sched, 8));
-    if (r->path != NULL)
-        memcpy(r->path, w->path, strlen(w->path) + 1);
-    if (r->at != NULL)
-        *r->at = at;
+    *p->at = sched_below(p->disk->sched, n->content.size);
+    memcpy(p->path, w->path, strlen(w->path) + 1);
 }
 
-bool sim_disk_rot(struct sim_disk *d, const char *pattern, char *path, uint64_t *at)
+bool sim_disk_pick(struct sim_disk *d, const char *pattern, char *path, uint64_t *at)
 {
-    struct rot_walk w = {
-        .base.visit = rot_visit, .pattern = pattern, .pick = UINT64_MAX, .disk = d, .path = path, .at = at};
+    struct pick_walk w = {
+        .base.visit = pick_visit, .pattern = pattern, .pick = UINT64_MAX, .disk = d, .path = path, .at = at};
     walk_tree(&w.base, d->tree.root, 0);
     if (w.files == 0)
         return false;
@@ -676,6 +693,29 @@ bool sim_disk_rot(struct sim_disk *d, const char *pattern, char *path, uint64_t 
     w.files = 0;
     walk_tree(&w.base, d->tree.root, 0);
     return true;
+}
+
+bool sim_disk_rot(struct sim_disk *d, const char *pattern, char *path, uint64_t *at)
+{
+    char p[DISK_PATH_MAX];
+    uint64_t place;
+    if (!sim_disk_pick(d, pattern, p, &place))
+        return false;
+    sim_disk_flip(d, p, place, (uint8_t)(1u << sched_below(d->sched, 8)));
+    if (path != NULL)
+        memcpy(path, p, strlen(p) + 1);
+    if (at != NULL)
+        *at = place;
+    return true;
+}
+
+void sim_disk_rot_reads(struct sim_disk *d, const char *pattern, unsigned one_in,
+                        bool (*fn)(void *ctx, const char *path, uint64_t at), void *ctx)
+{
+    d->read_rot.pattern = pattern;
+    d->read_rot.one_in = one_in;
+    d->read_rot.fn = fn;
+    d->read_rot.ctx = ctx;
 }
 
 void sim_disk_mkdirs(struct sim_disk *d, const char *path)

@@ -12,7 +12,7 @@
  *  - fail calls: the n-th one, by chance, by path, with any error. A failing write may have written a part, a
  *    failing sync may have dropped changes for ever (as Linux does);
  *  - be full (capacity) or out of descriptors (max_open);
- *  - rot: flip bits.
+ *  - rot: flip bits, for ever or in what one read returns.
  *
  * After a power cut or kill the disk is off: every call fails with -EIO, open handles are dead, and only
  * disk_close of them does its work. The test tears its server down, then sim_disk_start lets the next life
@@ -109,9 +109,18 @@ void sim_disk_start(struct sim_disk *d);
 
 /* Flip bits of a byte, for ever: 0, or -ENOENT, or -EINVAL beyond the end. */
 int sim_disk_flip(struct sim_disk *d, const char *path, uint64_t at, uint8_t mask);
+/* A random place in a random non-empty file whose path (from the root, "/a/b") matches, to be flipped: false
+ * when there is none. `path` has DISK_PATH_MAX bytes. */
+bool sim_disk_pick(struct sim_disk *d, const char *pattern, char *path, uint64_t *at);
 /* Flip one random bit in one random non-empty file whose path (from the root, "/a/b") matches: false when
  * there is none. The place is told when `path` (DISK_PATH_MAX bytes) and `at` are not NULL. */
 bool sim_disk_rot(struct sim_disk *d, const char *pattern, char *path, uint64_t *at);
+
+/* From now on a read of a file whose path matches (as in a rule) returns one flipped bit, with chance
+ * 1/one_in (0: never again); the file stays as it is. `fn` is told of the place before, and may say false to
+ * spare it; its own reads return what is there. */
+void sim_disk_rot_reads(struct sim_disk *d, const char *pattern, unsigned one_in,
+                        bool (*fn)(void *ctx, const char *path, uint64_t at), void *ctx);
 
 /* Make a folder and those above it, safe at once. Aborts when a file is in the way. */
 void sim_disk_mkdirs(struct sim_disk *d, const char *path);

@@ -442,6 +442,41 @@ static void test_rot(void)
     rig_free(&r);
 }
 
+struct rotten {
+    bool spare;
+    uint64_t at;
+};
+
+static bool on_read_rot(void *ctx, const char *path, uint64_t at)
+{
+    struct rotten *x = ctx;
+    CU_ASSERT_STRING_EQUAL(path, "/d/b.blk");
+    x->at = at;
+    return !x->spare;
+}
+
+/* A read that goes wrong leaves the file as it is. */
+static void test_rot_of_reads(void)
+{
+    struct rig r = rig_new(9);
+    struct rotten x = {0};
+    put(&r, "/d/a", "aaaa", true);
+    put(&r, "/d/b.blk", "bbbb", true);
+    sim_disk_rot_reads(r.sim, "*.blk", 1, on_read_rot, &x);
+    const char *b = get(&r, "/d/b.blk");
+    CU_ASSERT_EQUAL_FATAL(strlen(b), 4);
+    for (uint64_t i = 0; i < 4; i++) {
+        unsigned bits = (uint8_t)b[i] ^ 'b';
+        CU_ASSERT(i == x.at ? bits != 0 && (bits & (bits - 1)) == 0 : bits == 0);
+    }
+    CU_ASSERT_STRING_EQUAL(get(&r, "/d/a"), "aaaa");
+    x.spare = true;
+    CU_ASSERT_STRING_EQUAL(get(&r, "/d/b.blk"), "bbbb");
+    sim_disk_rot_reads(r.sim, "*.blk", 0, NULL, NULL);
+    CU_ASSERT_STRING_EQUAL(get(&r, "/d/b.blk"), "bbbb");
+    rig_free(&r);
+}
+
 /* Random work with cuts: one seed is one history, and two seeds are two. */
 static uint64_t history(uint64_t seed)
 {
@@ -502,11 +537,11 @@ static void test_cut_in_open(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_files),       UNIT_TEST(test_names),         UNIT_TEST(test_lock),
-    UNIT_TEST(test_cut_files),   UNIT_TEST(test_cut_overwrite), UNIT_TEST(test_cut_replace),
-    UNIT_TEST(test_cut_names),   UNIT_TEST(test_cut_folder),    UNIT_TEST(test_kill),
-    UNIT_TEST(test_cut_at),      UNIT_TEST(test_rules),         UNIT_TEST(test_short_write),
-    UNIT_TEST(test_failed_sync), UNIT_TEST(test_full),          UNIT_TEST(test_rot),
-    UNIT_TEST(test_same_seed),   UNIT_TEST(test_cut_in_open),
+    UNIT_TEST(test_files),        UNIT_TEST(test_names),         UNIT_TEST(test_lock),
+    UNIT_TEST(test_cut_files),    UNIT_TEST(test_cut_overwrite), UNIT_TEST(test_cut_replace),
+    UNIT_TEST(test_cut_names),    UNIT_TEST(test_cut_folder),    UNIT_TEST(test_kill),
+    UNIT_TEST(test_cut_at),       UNIT_TEST(test_rules),         UNIT_TEST(test_short_write),
+    UNIT_TEST(test_failed_sync),  UNIT_TEST(test_full),          UNIT_TEST(test_rot),
+    UNIT_TEST(test_rot_of_reads), UNIT_TEST(test_same_seed),     UNIT_TEST(test_cut_in_open),
 };
 UNIT_MAIN("sim_disk", tests)
