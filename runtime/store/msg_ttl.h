@@ -14,6 +14,19 @@ int64_t msg_ttl_parse(slice value);
 /* Of a header block: as above, but what is invalid or missing counts as 0, as the store treats it. */
 int64_t msg_ttl(slice hdr);
 
+/* That long after a time; INT64_MAX when it is beyond all time. */
+static inline int64_t time_after(int64_t ts, int64_t ns)
+{
+    int64_t at;
+    return __builtin_add_overflow(ts, ns, &at) ? INT64_MAX : at;
+}
+/* When a message of that time with a TTL of so many seconds (> 0) expires. */
+static inline int64_t msg_expires(int64_t ts, int64_t ttl_s)
+{
+    int64_t ns;
+    return __builtin_mul_overflow(ttl_s, INT64_C(1000000000), &ns) ? INT64_MAX : time_after(ts, ns);
+}
+
 /* The message is a schedule: it has a Nats-Schedule, whatever that says. */
 bool msg_has_schedule(slice hdr);
 

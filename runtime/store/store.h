@@ -26,16 +26,18 @@
  * Errors. Calls return STORE_OK or another store_rc; none aborts on bad input or bad files. A refused call
  * has changed nothing. store_rc_text gives the text that the Go server sends for it.
  *
- * Limits. STORE_RECORD_MAX bytes a record, STORE_SUBJECT_MAX a subject. */
+ * Limits. STORE_RECORD_MAX bytes a record, STORE_SUBJECT_MAX a subject, STORE_SEQUENCE_MAX the last sequence.
+ */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
 #include <midge/slice.h>
 
-#define STORE_RECORD_MAX  (32u << 20) /* subject + headers + data + overhead (30 or 34 bytes in files) */
-#define STORE_SUBJECT_MAX 65535u
-#define STORE_TTL_NEVER   (-1)
-#define STORE_TIME_NONE   INT64_MIN /* "no time": the Go zero time */
+#define STORE_RECORD_MAX   (32u << 20) /* subject + headers + data + overhead (30 or 34 bytes in files) */
+#define STORE_SUBJECT_MAX  65535u
+#define STORE_SEQUENCE_MAX ((UINT64_C(1) << 62) - 1) /* the bits above are a record's flags */
+#define STORE_TTL_NEVER    (-1)
+#define STORE_TIME_NONE    INT64_MIN /* "no time": the Go zero time */
 
 enum store_rc {
     STORE_OK,
@@ -264,7 +266,8 @@ static inline enum store_rc store_purge(struct store *s, slice filter, uint64_t 
 {
     return s->ops->purge(s, filter, below, keep, purged);
 }
-/* Remove everything below `first`. 0 or above last: everything; above last + 1 the sequences move there. */
+/* Remove everything below `first`. 0 or above last: everything; above last + 1 the sequences move there.
+ * STORE_INVALID when the last one would be beyond STORE_SEQUENCE_MAX. */
 static inline enum store_rc store_compact(struct store *s, uint64_t first, uint64_t *purged)
 {
     return s->ops->compact(s, first, purged);

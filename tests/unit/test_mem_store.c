@@ -3,6 +3,7 @@
  * covers: ST-122 ST-182 ST-187 ST-190 ST-213 */
 #include "unit.h"
 #include "store/mem_store.h"
+#include "store/mem/mem.h"
 
 #include <stdlib.h>
 
@@ -236,8 +237,73 @@ static void test_sparse(void)
     store_close(s, NOW);
 }
 
+/* No sequence is beyond what a file could hold, and a refused call changes nothing. */
+static void test_highest_sequence(void)
+{
+    struct seen seen;
+    struct store *s;
+    struct store_state st;
+    uint64_t purged;
+    struct mem_store_options beyond = {.first_seq = STORE_SEQUENCE_MAX + 2};
+    CU_ASSERT_EQUAL(mem_store_new(&beyond, &s), STORE_INVALID);
+    s = open_store(&seen, (struct mem_store_options){0});
+    add(s, "a", "", "x", NOW, 0);
+    CU_ASSERT_EQUAL(store_compact(s, UINT64_MAX, &purged), STORE_INVALID);
+    CU_ASSERT_EQUAL(store_compact(s, STORE_SEQUENCE_MAX + 2, &purged), STORE_INVALID);
+    store_state(s, &st);
+    CU_ASSERT(st.msgs == 1 && st.last == 1);
+    CU_ASSERT_EQUAL(store_compact(s, STORE_SEQUENCE_MAX + 1, &purged), STORE_OK);
+    CU_ASSERT_EQUAL(purged, 1);
+    CU_ASSERT_EQUAL(store_skip(s, 0, 1, NOW), STORE_INVALID);
+    store_close(s, NOW);
+}
+
+/* A TTL that ends beyond all time does not end at once. */
+static void test_endless_ttl(void)
+{
+    struct seen seen;
+    struct store_state st;
+    int64_t due;
+    struct store *s = open_store(&seen, (struct mem_store_options){.limits = {.allow_ttl = true}});
+    struct store_limits l = {.max_age_ns = INT64_MAX}, ttl = {.allow_ttl = true};
+    add(s, "a", "NATS/1.0\r\nNats-TTL: 9223372036\r\n\r\n", "x", NOW, 9223372036);
+    CU_ASSERT_EQUAL(store_expire(s, NOW + SECOND, 9, &due), STORE_OK);
+    CU_ASSERT_EQUAL(store_update(s, &l, SLICE_EMPTY, NOW), STORE_OK); /* an age that ends beyond it, too */
+    CU_ASSERT_EQUAL(store_update(s, &ttl, SLICE_EMPTY, NOW),
+                    STORE_OK); /* ... and the headers are read again */
+    CU_ASSERT_EQUAL(store_expire(s, NOW + SECOND, 9, &due), STORE_OK);
+    store_state(s, &st);
+    CU_ASSERT_EQUAL(st.msgs, 1);
+    store_close(s, NOW);
+}
+
+/* Of messages that were handed up and then removed nothing is kept. */
+static void test_handed_up_is_forgotten(void)
+{
+    struct seen seen;
+    struct store_limits l = {.max_age_ns = SECOND, .marker_ttl_ns = SECOND};
+    struct store *s = open_store(&seen, (struct mem_store_options){.limits = l});
+    bool removed;
+    int64_t due;
+    add(s, "a", "", "x", NOW, 0);
+    add(s, "a", "", "x", NOW + 60 * SECOND, 0);
+    CU_ASSERT_EQUAL(store_expire(s, NOW + 5 * SECOND, 9, &due), STORE_OK);
+    CU_ASSERT_EQUAL(seen.expired_count, 1);
+    CU_ASSERT_EQUAL(mem_of(s)->handed_up.count, 1);
+    CU_ASSERT_EQUAL(store_remove(s, 1, STORE_REMOVE, &removed), STORE_OK);
+    CU_ASSERT_EQUAL(mem_of(s)->handed_up.count, 0);
+    store_close(s, NOW);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_sizes),   UNIT_TEST(test_remove),         UNIT_TEST(test_gaps),
-    UNIT_TEST(test_markers), UNIT_TEST(test_expire_bounded), UNIT_TEST(test_sparse),
+    UNIT_TEST(test_highest_sequence),
+    UNIT_TEST(test_endless_ttl),
+    UNIT_TEST(test_handed_up_is_forgotten),
+    UNIT_TEST(test_sizes),
+    UNIT_TEST(test_remove),
+    UNIT_TEST(test_gaps),
+    UNIT_TEST(test_markers),
+    UNIT_TEST(test_expire_bounded),
+    UNIT_TEST(test_sparse),
 };
 UNIT_MAIN("mem_store", tests)

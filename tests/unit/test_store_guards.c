@@ -276,6 +276,93 @@ static void test_previous_key(void)
     fixture_stop(&f);
 }
 
+/* ---- what is beyond ---- */
+
+/* No sequence is beyond what a record can hold, and a refused call changes nothing. */
+static void test_highest_sequence(void)
+{
+    struct fixture f;
+    fixture_start(&f, NULL);
+    struct file_store_options o = options(&f);
+    struct store *s;
+    uint64_t purged;
+    o.first_seq = STORE_SEQUENCE_MAX + 2;
+    CU_ASSERT_EQUAL(file_store_open(&o, &s), STORE_INVALID);
+    CU_ASSERT_NOT_EQUAL(access(stream_dir, F_OK), 0);
+    o.first_seq = 0;
+    s = fixture_open(&o);
+    CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
+    CU_ASSERT_EQUAL(store_compact(s, UINT64_MAX, &purged), STORE_INVALID);
+    CU_ASSERT_EQUAL(store_purge(s, SLICE_EMPTY, STORE_SEQUENCE_MAX + 2, 0, &purged), STORE_INVALID);
+    CU_ASSERT_EQUAL(fixture_state(s).msgs, 1);
+    CU_ASSERT_EQUAL(store_compact(s, STORE_SEQUENCE_MAX + 1, &purged), STORE_OK);
+    CU_ASSERT_EQUAL(purged, 1);
+    CU_ASSERT_EQUAL(put(s, "a"), STORE_INVALID);
+    CU_ASSERT_EQUAL(store_skip(s, 0, 1, FIXTURE_NOW), STORE_INVALID);
+    for (int i = 0; i < 2; i++) { /* from index.db, then from the blocks */
+        fixture_close(s);
+        if (i > 0)
+            fixture_shell("rm '%s/msgs/index.db'%s", stream_dir, "");
+        s = fixture_open(&o);
+        CU_ASSERT_EQUAL(fixture_state(s).last, STORE_SEQUENCE_MAX);
+    }
+    fixture_close(s);
+    fixture_stop(&f);
+}
+
+/* A TTL or an age that ends beyond all time does not end at once. */
+static void test_endless_ttl(void)
+{
+    struct fixture f;
+    fixture_start(&f, NULL);
+    struct file_store_options o = options(&f);
+    o.limits.allow_ttl = true;
+    o.limits.max_age_ns = INT64_MAX;
+    struct store *s = fixture_open(&o);
+    uint64_t seq;
+    int64_t due;
+    struct store_append a = {.ts = FIXTURE_NOW,
+                             .ttl_s = 9223372036,
+                             .subject = SLICE_LIT("a"),
+                             .hdr = SLICE_LIT("NATS/1.0\r\nNats-TTL: 9223372036\r\n\r\n")};
+    CU_ASSERT_EQUAL(store_append(s, &a, FIXTURE_NOW, &seq), STORE_OK);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(store_expire(s, FIXTURE_NOW + SECOND, 9, &due), STORE_OK);
+        CU_ASSERT_EQUAL(fixture_state(s).msgs, 1);
+        fixture_close(s);
+        fixture_shell("rm '%s/msgs/thw.db'%s", stream_dir, ""); /* the headers are read again */
+        s = fixture_open(&o);
+    }
+    fixture_close(s);
+    fixture_stop(&f);
+}
+
+/* Of messages that were handed up and then removed, one by one or with their block, nothing is kept. */
+static void test_handed_up_is_forgotten(void)
+{
+    struct fixture f;
+    fixture_start(&f, NULL);
+    struct file_store_options o = options(&f);
+    o.limits = (struct store_limits){.max_age_ns = SECOND, .marker_ttl_ns = SECOND};
+    o.block_size = 100; /* two messages */
+    struct store *s = fixture_open(&o);
+    bool removed;
+    int64_t due;
+    uint64_t purged;
+    for (int i = 0; i < 5; i++)
+        CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
+    CU_ASSERT_EQUAL(store_expire(s, FIXTURE_NOW + 5 * SECOND, 9, &due), STORE_OK);
+    CU_ASSERT_EQUAL(fs_of(s)->handed_up.count, 5);
+    CU_ASSERT_EQUAL(store_remove(s, 1, STORE_REMOVE, &removed), STORE_OK);
+    CU_ASSERT_EQUAL(fs_of(s)->handed_up.count, 4);
+    CU_ASSERT_EQUAL(store_compact(s, 5, &purged), STORE_OK);
+    CU_ASSERT_EQUAL(fs_of(s)->handed_up.count, 1);
+    CU_ASSERT_EQUAL(store_compact(s, 0, &purged), STORE_OK);
+    CU_ASSERT_EQUAL(fs_of(s)->handed_up.count, 0);
+    fixture_close(s);
+    fixture_stop(&f);
+}
+
 /* ---- a disk that fails for a while ---- */
 
 struct failing {
@@ -405,9 +492,10 @@ static void test_failed_update(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_large_state),   UNIT_TEST(test_wrong_totals),  UNIT_TEST(test_skew),
-    UNIT_TEST(test_idle_files),    UNIT_TEST(test_orphan_keys),   UNIT_TEST(test_previous_key),
-    UNIT_TEST(test_failed_writes), UNIT_TEST(test_failed_update),
+    UNIT_TEST(test_large_state),      UNIT_TEST(test_wrong_totals),  UNIT_TEST(test_skew),
+    UNIT_TEST(test_idle_files),       UNIT_TEST(test_orphan_keys),   UNIT_TEST(test_previous_key),
+    UNIT_TEST(test_highest_sequence), UNIT_TEST(test_endless_ttl),   UNIT_TEST(test_handed_up_is_forgotten),
+    UNIT_TEST(test_failed_writes),    UNIT_TEST(test_failed_update),
 };
 
 UNIT_MAIN("store guards", tests)

@@ -87,7 +87,7 @@ bool seqmap_remove(struct seqmap *m, uint64_t key)
 
 /* Drop every key in lo..hi. A removal may move an entry into the slot just looked at, so it is looked at
  * again; one that wraps around from the end of the table has been looked at before or will be. */
-static void remove_between(struct seqmap *m, uint64_t lo, uint64_t hi)
+void seqmap_remove_between(struct seqmap *m, uint64_t lo, uint64_t hi)
 {
     for (size_t i = 0; i < m->cap && m->count > 0;) {
         uint64_t key = m->slots[i].key;
@@ -100,13 +100,13 @@ static void remove_between(struct seqmap *m, uint64_t lo, uint64_t hi)
 
 void seqmap_remove_upto(struct seqmap *m, uint64_t seq)
 {
-    remove_between(m, 1, seq);
+    seqmap_remove_between(m, 1, seq);
 }
 
 void seqmap_remove_above(struct seqmap *m, uint64_t seq)
 {
     if (seq < UINT64_MAX)
-        remove_between(m, seq + 1, UINT64_MAX);
+        seqmap_remove_between(m, seq + 1, UINT64_MAX);
 }
 
 static int by_key(const void *a, const void *b)

@@ -28,6 +28,8 @@ struct seqmap_entry *seqmap_get(const struct seqmap *, uint64_t key);
 /* The entry of the key, made (with zero values) when absent; NULL when out of memory. */
 struct seqmap_entry *seqmap_put(struct seqmap *, uint64_t key);
 bool seqmap_remove(struct seqmap *, uint64_t key);
+/* Drop every key in lo..hi. */
+void seqmap_remove_between(struct seqmap *, uint64_t lo, uint64_t hi);
 /* Drop every key <= seq. */
 void seqmap_remove_upto(struct seqmap *, uint64_t seq);
 void seqmap_remove_above(struct seqmap *, uint64_t seq);

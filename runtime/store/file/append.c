@@ -8,7 +8,6 @@
 #define RESERVE_FIRST    (UINT64_C(16) * 1024)
 #define RESERVE_STEP_MAX (UINT64_C(1024) * 1024)
 #define SKIP_DELETES_MAX 65536u
-#define SEQUENCE_MAX     ((1ULL << 62) - 1)
 
 /* Space on the disk for the block up to `need` bytes, taken ahead in growing steps, so that a full disk
  * refuses a message before anything has happened to it. */
@@ -165,7 +164,7 @@ static enum store_rc prepare(struct file_store *fs, const struct store_append *a
     bool ok = fs->subjects == NULL || a->subject.len == 0 ||
               subject_index_add(fs->subjects, a->subject, seq) != NULL;
     if (ok && fs->limits.allow_ttl && a->ttl_s > 0) {
-        ok = ttl_add(fs, a->ts + a->ttl_s * 1000000000LL, seq);
+        ok = ttl_add(fs, msg_expires(a->ts, a->ttl_s), seq);
         if (!ok && fs->subjects != NULL)
             subject_index_remove(fs->subjects, a->subject, seq);
     }
@@ -187,7 +186,7 @@ static enum store_rc check_append(struct file_store *fs, const struct store_appe
     }
     if (a->seq != 0 && a->seq != fs->last + 1)
         return STORE_BAD_SEQUENCE;
-    if (fs->last >= SEQUENCE_MAX)
+    if (fs->last >= STORE_SEQUENCE_MAX)
         return STORE_INVALID;
     return size > STORE_RECORD_MAX || a->subject.len > STORE_SUBJECT_MAX ? STORE_TOO_LARGE : STORE_OK;
 }
@@ -261,7 +260,7 @@ enum store_rc fs_skip(struct store *s, uint64_t first, uint64_t count, int64_t n
         return fs->failed;
     if (first != 0 && first != fs->last + 1)
         return STORE_BAD_SEQUENCE;
-    if (count == 0 || count > SEQUENCE_MAX - fs->last)
+    if (count == 0 || count > STORE_SEQUENCE_MAX - fs->last)
         return STORE_INVALID;
     uint64_t last = fs->last + count;
     int64_t ts = fs->last_ts_set ? fs->last_ts : now;
@@ -271,11 +270,13 @@ enum store_rc fs_skip(struct store *s, uint64_t first, uint64_t count, int64_t n
         if (rc != STORE_OK)
             return rc;
     }
-    enum store_rc rc = append_mark(fs, RECORD_ERASED, last, ts, &b);
+    enum store_rc rc = fs_room(fs, RECORD_MIN, &b);
+    if (rc == STORE_OK && !delete_gap(b, b->last + 1, last))
+        rc = STORE_NO_MEMORY;
+    if (rc == STORE_OK)
+        rc = append_mark(fs, RECORD_ERASED, last, ts, &b); /* which has its room */
     if (rc != STORE_OK)
         return rc;
-    if (!delete_gap(b, b->last + 1, last))
-        return STORE_NO_MEMORY;
     b->last = last;
     b->last_ts = ts;
     if (b->msgs == 0)

@@ -9,7 +9,7 @@
 #define CHECK_MIN_NS 250000000LL
 #define HAND_AGAIN   2000000000LL
 
-struct expiry {
+struct expire_run {
     struct file_store *fs;
     int64_t now;
     size_t left; /* removals that this call may still do */
@@ -17,14 +17,14 @@ struct expiry {
     bool whole_blocks;
 };
 
-static void due_at(struct expiry *x, int64_t at)
+static void due_at(struct expire_run *x, int64_t at)
 {
     if (x->due == STORE_TIME_NONE || at < x->due)
         x->due = at;
 }
 
 /* The message leaves, one way or the other. */
-static enum store_rc let_go(struct expiry *x, struct block *b, const struct store_msg *m,
+static enum store_rc let_go(struct expire_run *x, struct block *b, const struct store_msg *m,
                             enum store_expire_why why)
 {
     struct file_store *fs = x->fs;
@@ -47,7 +47,7 @@ static enum store_rc let_go(struct expiry *x, struct block *b, const struct stor
     return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
-static bool handed_lately(const struct expiry *x, uint64_t seq)
+static bool handed_lately(const struct expire_run *x, uint64_t seq)
 {
     const struct seqmap_entry *e = seqmap_get(&x->fs->handed_up, seq);
     return e != NULL && x->now - e->b < HAND_AGAIN;
@@ -64,14 +64,14 @@ static uint64_t next_live(const struct file_store *fs, uint64_t seq)
     return 0;
 }
 
-static bool block_goes_whole(const struct expiry *x, const struct block *b, int64_t cutoff)
+static bool block_goes_whole(const struct expire_run *x, const struct block *b, int64_t cutoff)
 {
     return x->whole_blocks && !is_last(b) && b->last_ts <= cutoff &&
            (!x->fs->limits.allow_ttl || (b->ttls == 0 && x->fs->ttl_counts_known));
 }
 
 /* From the front, in order, up to the first message that is young enough. A TTL of "never" is passed over. */
-static enum store_rc expire_age(struct expiry *x)
+static enum store_rc expire_age(struct expire_run *x)
 {
     struct file_store *fs = x->fs;
     int64_t age = fs->limits.max_age_ns;
@@ -89,7 +89,7 @@ static enum store_rc expire_age(struct expiry *x)
         }
         enum store_rc rc = block_message(b, seq, &m);
         if (rc == STORE_OK && m.ts > cutoff) {
-            due_at(x, m.ts + age);
+            due_at(x, time_after(m.ts, age));
             break;
         }
         if (rc == STORE_OK && !handed_lately(x, seq) &&
@@ -104,18 +104,18 @@ static enum store_rc expire_age(struct expiry *x)
     return STORE_OK;
 }
 
-static enum store_rc expire_ttl(struct expiry *x)
+static enum store_rc expire_ttl(struct expire_run *x)
 {
     struct file_store *fs = x->fs;
-    while (fs->ttl.count > 0 && fs->ttl.entries[0].expires <= x->now) {
-        struct ttl_entry e = fs->ttl.entries[0];
+    while (fs->ttl.count > 0 && fs->ttl.item[0].at <= x->now) {
+        struct expiry e = fs->ttl.item[0];
         struct block *b = block_of(fs, e.seq);
         struct store_msg m;
         if (x->left == 0) {
             due_at(x, x->now);
             return STORE_OK;
         }
-        ttl_pop(&fs->ttl);
+        expiry_heap_pop(&fs->ttl);
         if (b == NULL || !block_is_live(b, e.seq))
             continue;
         enum store_rc rc = block_message(b, e.seq, &m);
@@ -127,13 +127,14 @@ static enum store_rc expire_ttl(struct expiry *x)
             return rc;
     }
     if (fs->ttl.count > 0)
-        due_at(x, fs->ttl.entries[0].expires);
+        due_at(x, fs->ttl.item[0].at);
     return STORE_OK;
 }
 
 enum store_rc fs_expire_old(struct file_store *fs, int64_t now)
 {
-    struct expiry x = {.fs = fs, .now = now, .left = SIZE_MAX, .due = STORE_TIME_NONE, .whole_blocks = true};
+    struct expire_run x = {
+        .fs = fs, .now = now, .left = SIZE_MAX, .due = STORE_TIME_NONE, .whole_blocks = true};
     return expire_age(&x);
 }
 
@@ -145,7 +146,7 @@ enum store_rc fs_expire(struct store *s, int64_t now, size_t max, int64_t *next_
         return STORE_CLOSED;
     if (fs->failed != STORE_OK)
         return fs->failed;
-    struct expiry x = {.fs = fs, .now = now, .left = max, .due = STORE_TIME_NONE};
+    struct expire_run x = {.fs = fs, .now = now, .left = max, .due = STORE_TIME_NONE};
     enum store_rc rc = fs->limits.max_age_ns > 0 ? expire_age(&x) : STORE_OK;
     if (rc == STORE_OK && fs->limits.allow_ttl)
         rc = expire_ttl(&x);

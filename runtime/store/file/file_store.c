@@ -210,7 +210,8 @@ static const struct store_ops file_ops;
 
 enum store_rc file_store_open(const struct file_store_options *o, struct store **out)
 {
-    if (o->block_size == 0 || o->block_size > STORE_BLOCK_MAX || sodium_init() < 0)
+    if (o->block_size == 0 || o->block_size > STORE_BLOCK_MAX || o->first_seq > STORE_SEQUENCE_MAX + 1 ||
+        sodium_init() < 0)
         return STORE_INVALID;
     struct file_store *fs = calloc(1, sizeof *fs);
     if (fs == NULL)

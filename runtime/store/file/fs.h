@@ -29,6 +29,7 @@
 #include "store/format/hash.h"
 #include "store/format/record.h"
 #include "store/format/seqset.h"
+#include "store/expiry_heap.h"
 #include "store/files.h"
 #include "store/keyring.h"
 #include "store/consumer/seqmap.h"
@@ -134,19 +135,6 @@ struct block {
 
 /* ---- the store ---- */
 
-struct ttl_entry {
-    int64_t expires;
-    uint64_t seq;
-};
-
-/* A heap by expiry. Entries of messages that are gone stay until they come up or the heap is swept. */
-struct ttl_heap {
-    struct ttl_entry *entries;
-    size_t count;
-    size_t cap;
-    size_t sweep_at;
-};
-
 struct lost_list {
     struct store_lost *ranges;
     size_t count;
@@ -211,7 +199,8 @@ struct file_store {
     int64_t last_ts;
     bool last_ts_set;
 
-    struct ttl_heap ttl;
+    struct expiry_heap ttl; /* by when messages expire */
+    size_t ttl_sweep_at;
     struct seqmap handed_up; /* expired messages that the owner was told of -> b: when */
     struct lost_list lost;
 
@@ -349,8 +338,6 @@ enum store_rc fs_update(struct store *, const struct store_limits *, slice meta,
 
 /* ttl.c */
 bool ttl_add(struct file_store *, int64_t expires, uint64_t seq);
-void ttl_clear(struct ttl_heap *);
-void ttl_pop(struct ttl_heap *); /* the one that expires first */
 enum store_rc fs_write_side_files(struct file_store *);
 enum store_rc fs_drop_side_files(struct file_store *); /* the folder is not synced */
 /* `trusted`: thw.db and the state were written together, so what it leaves out has no TTL. */

@@ -134,7 +134,7 @@ enum store_rc fs_update(struct store *s, const struct store_limits *l, slice met
     if (l->allow_ttl && !old.allow_ttl)
         rc = fs_recover_ttl(fs, true);
     else if (!l->allow_ttl)
-        ttl_clear(&fs->ttl);
+        expiry_heap_free(&fs->ttl);
     if (rc == STORE_OK)
         rc = fs_enforce(fs);
     if (rc == STORE_OK && l->max_per_subject > 0 &&

@@ -116,6 +116,8 @@ static void forget_blocks_but_last(struct file_store *fs)
 enum store_rc fs_purge_all(struct file_store *fs, uint64_t first_seq, uint64_t *purged)
 {
     uint64_t msgs = fs->msg_count, bytes = fs->byte_count;
+    if (first_seq > STORE_SEQUENCE_MAX + 1)
+        return STORE_INVALID;
     *purged = msgs;
     if (msgs == 0 && first_seq <= fs->last + 1)
         return STORE_OK;
@@ -141,7 +143,8 @@ enum store_rc fs_purge_all(struct file_store *fs, uint64_t first_seq, uint64_t *
     b->tomb_max = 0;
     if (fs->subjects != NULL)
         subject_index_clear(fs->subjects);
-    ttl_clear(&fs->ttl);
+    expiry_heap_free(&fs->ttl);
+    seqmap_free(&fs->handed_up);
     fs->msg_count = fs->byte_count = 0;
     fs->last = last;
     fs->first = last + 1;

@@ -259,7 +259,7 @@ void fs_forget_all(struct file_store *fs)
     fs->block_count = 0;
     if (fs->subjects != NULL)
         subject_index_clear(fs->subjects);
-    ttl_clear(&fs->ttl);
+    expiry_heap_free(&fs->ttl);
     fs_forget_unlinks(fs);
     fs->msg_count = fs->byte_count = fs->first = fs->last = 0;
     fs->first_ts = fs->last_ts = 0;

@@ -226,6 +226,7 @@ static enum store_rc uncount(struct file_store *fs, struct block *b, uint64_t se
     } else if (seq == b->first) {
         advance_first(b, seq, first_ts);
     }
+    seqmap_remove(&fs->handed_up, seq);
     if (seq == fs->first)
         fs_update_first(fs);
     return STORE_OK;
@@ -396,6 +397,8 @@ enum store_rc fs_drop_block(struct file_store *fs, struct block *b)
             fs_undo(fs, rc); /* the last message is remembered as removed */
         return rc;
     }
+    if (fs->handed_up.count > 0)
+        seqmap_remove_between(&fs->handed_up, b->first, b->last);
     fs->msg_count -= msgs;
     fs->byte_count -= bytes;
     b->msgs = 0;

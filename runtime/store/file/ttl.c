@@ -1,4 +1,4 @@
-/* Per-message TTLs: the heap in memory, and thw.db. */
+/* Per-message TTLs: those in memory, and thw.db. */
 #include "store/file/fs.h"
 
 #include "store/format/side_files.h"
@@ -9,82 +9,26 @@
 
 #define SWEEP_MIN 1024
 
-static void sift_up(struct ttl_heap *h, size_t i)
+static bool is_live(void *ctx, uint64_t seq)
 {
-    struct ttl_entry e = h->entries[i];
-    while (i > 0 && h->entries[(i - 1) / 2].expires > e.expires) {
-        h->entries[i] = h->entries[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    h->entries[i] = e;
-}
-
-static void sift_down(struct ttl_heap *h, size_t i)
-{
-    struct ttl_entry e = h->entries[i];
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= h->count)
-            break;
-        if (child + 1 < h->count && h->entries[child + 1].expires < h->entries[child].expires)
-            child++;
-        if (h->entries[child].expires >= e.expires)
-            break;
-        h->entries[i] = h->entries[child];
-        i = child;
-    }
-    h->entries[i] = e;
-}
-
-void ttl_clear(struct ttl_heap *h)
-{
-    free(h->entries);
-    *h = (struct ttl_heap){0};
-}
-
-void ttl_pop(struct ttl_heap *h)
-{
-    h->entries[0] = h->entries[--h->count];
-    if (h->count > 0)
-        sift_down(h, 0);
-}
-
-static bool is_live(const struct file_store *fs, uint64_t seq)
-{
-    const struct block *b = block_of(fs, seq);
+    const struct block *b = block_of(ctx, seq);
     return b != NULL && block_is_live(b, seq);
 }
 
 /* Drop the entries of messages that are gone. */
 static void sweep(struct file_store *fs)
 {
-    struct ttl_heap *h = &fs->ttl;
-    size_t n = 0;
-    for (size_t i = 0; i < h->count; i++) {
-        if (is_live(fs, h->entries[i].seq))
-            h->entries[n++] = h->entries[i];
-    }
-    h->count = n;
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(h, i);
-    h->sweep_at = n * 2 < SWEEP_MIN ? SWEEP_MIN : n * 2;
+    expiry_heap_sweep(&fs->ttl, is_live, fs);
+    fs->ttl_sweep_at = fs->ttl.count * 2 < SWEEP_MIN ? SWEEP_MIN : fs->ttl.count * 2;
 }
 
 bool ttl_add(struct file_store *fs, int64_t expires, uint64_t seq)
 {
-    struct ttl_heap *h = &fs->ttl;
-    if (h->count >= h->sweep_at && h->count > 0)
+    if (fs->ttl.count >= fs->ttl_sweep_at && fs->ttl.count > 0)
         sweep(fs);
-    if (h->count == h->cap) {
-        size_t cap = h->cap == 0 ? 64 : h->cap * 2;
-        struct ttl_entry *grown = realloc(h->entries, cap * sizeof *grown);
-        if (grown == NULL)
-            return false;
-        h->entries = grown;
-        h->cap = cap;
-    }
-    h->entries[h->count] = (struct ttl_entry){expires, seq};
-    sift_up(h, h->count++);
+    if (!expiry_heap_reserve(&fs->ttl))
+        return false;
+    expiry_heap_push(&fs->ttl, expires, seq);
     return true;
 }
 
@@ -98,7 +42,7 @@ static enum store_rc write_ttls(struct file_store *fs)
     struct byte_buf b = {0};
     side_put_head(&b, fs->ttl.count, fs->last + 1);
     for (size_t i = 0; i < fs->ttl.count; i++)
-        side_put_ttl(&b, fs->ttl.entries[i].expires, fs->ttl.entries[i].seq);
+        side_put_ttl(&b, fs->ttl.item[i].at, fs->ttl.item[i].seq);
     enum store_rc rc = b.failed ? STORE_NO_MEMORY : files_write(fs->host.disk, path, buf_view(&b), fs->msgs);
     buf_free(&b);
     return rc;
@@ -167,7 +111,7 @@ static enum store_rc scan_block(struct file_store *fs, struct block *b, uint64_t
             continue;
         int64_t ttl = msg_ttl(r.hdr);
         b->ttls += ttl != 0;
-        if (ttl > 0 && r.seq >= from && !ttl_add(fs, wrap_add(r.ts, ttl * 1000000000LL), r.seq))
+        if (ttl > 0 && r.seq >= from && !ttl_add(fs, msg_expires(r.ts, ttl), r.seq))
             return STORE_NO_MEMORY;
     }
     return STORE_OK;
@@ -185,7 +129,7 @@ enum store_rc fs_recover_ttl(struct file_store *fs, bool trusted)
     if (complete && trusted)
         return STORE_OK;
     if (!trusted) { /* messages that a limit had removed may be back: all is read again */
-        ttl_clear(&fs->ttl);
+        expiry_heap_free(&fs->ttl);
         stamp = 0;
     }
     if (stamp < fs->first)

@@ -15,8 +15,7 @@
 #include "store/mem_store.h"
 #include "store/subject_index.h"
 
-#define MEM_OVERHEAD     16
-#define MEM_SEQUENCE_MAX ((1ULL << 62) - 1) /* as in files, where the upper bits are flags */
+#define MEM_OVERHEAD 16
 
 struct mem_store {
     struct store base;

@@ -103,7 +103,7 @@ static enum store_rc collect_ttls(struct mem_store *ms)
             continue;
         if (!mem_ttl_reserve(ms))
             return STORE_NO_MEMORY;
-        expiry_heap_push(&ms->ttl, m->ts + ttl * 1000000000, seq);
+        expiry_heap_push(&ms->ttl, msg_expires(m->ts, ttl), seq);
     }
     return STORE_OK;
 }
@@ -160,7 +160,7 @@ static enum store_rc expire_age(struct check *c)
     for (; rc == STORE_OK && c->left > 0 && pages_next(&ms->pages, seq, &seq); seq++) {
         const struct mem_msg *m = pages_get(&ms->pages, seq);
         if (m->ts > cutoff) {
-            due_at(c, m->ts + age);
+            due_at(c, time_after(m->ts, age));
             return STORE_OK;
         }
         bool stays = ms->limits.allow_ttl && msg_ttl(mem_hdr(m)) == STORE_TTL_NEVER;

@@ -28,6 +28,7 @@ static struct mem_msg *take_out(struct mem_store *ms, uint64_t seq)
     struct mem_msg *m = pages_take(&ms->pages, seq);
     ms->msgs--;
     ms->bytes -= mem_size(m);
+    seqmap_remove(&ms->handed_up, seq);
     if (seq == ms->first && !pages_next(&ms->pages, seq + 1, &ms->first))
         ms->first = ms->last + 1;
     return m;
@@ -111,6 +112,8 @@ enum store_rc mem_compact(struct store *s, uint64_t first, uint64_t *purged)
 {
     struct mem_store *ms = mem_of(s);
     *purged = 0;
+    if (first > STORE_SEQUENCE_MAX + 1)
+        return STORE_INVALID;
     if (first == 0 || first > ms->last) {
         if (ms->msgs > 0 || first > ms->last + 1)
             *purged = drop_all(ms, first > ms->last + 1 ? first - 1 : ms->last);

@@ -1,6 +1,8 @@
 /* The memory store as a whole, and what is added to it. */
 #include "store/mem/mem.h"
 
+#include "store/msg_ttl.h"
+
 #include <stdlib.h>
 
 void mem_report(struct mem_store *ms, int64_t msgs, int64_t bytes, uint64_t seq, slice subject)
@@ -57,7 +59,7 @@ static enum store_rc insert(struct mem_store *ms, const struct store_append *a, 
         return STORE_NO_MEMORY;
     }
     if (ms->limits.allow_ttl && a->ttl_s > 0)
-        expiry_heap_push(&ms->ttl, a->ts + a->ttl_s * 1000000000, seq);
+        expiry_heap_push(&ms->ttl, msg_expires(a->ts, a->ttl_s), seq);
     pages_put(&ms->pages, seq, m);
     return STORE_OK;
 }
@@ -71,7 +73,7 @@ static enum store_rc check_append(struct mem_store *ms, const struct store_appen
     }
     if (a->seq != 0 && a->seq != ms->last + 1)
         return STORE_BAD_SEQUENCE;
-    if (ms->last >= MEM_SEQUENCE_MAX)
+    if (ms->last >= STORE_SEQUENCE_MAX)
         return STORE_INVALID;
     return size > STORE_RECORD_MAX || a->subject.len > STORE_SUBJECT_MAX ? STORE_TOO_LARGE : STORE_OK;
 }
@@ -106,7 +108,7 @@ static enum store_rc mem_skip(struct store *s, uint64_t first, uint64_t count, i
     struct mem_store *ms = mem_of(s);
     if (first != 0 && first != ms->last + 1)
         return STORE_BAD_SEQUENCE;
-    if (count == 0 || count > MEM_SEQUENCE_MAX - ms->last)
+    if (count == 0 || count > STORE_SEQUENCE_MAX - ms->last)
         return STORE_INVALID;
     ms->last += count;
     if (!ms->last_ts_set)
@@ -228,6 +230,8 @@ static const struct store_ops mem_ops = {
 
 enum store_rc mem_store_new(const struct mem_store_options *o, struct store **out)
 {
+    if (o->first_seq > STORE_SEQUENCE_MAX + 1)
+        return STORE_INVALID;
     struct mem_store *ms = calloc(1, sizeof *ms);
     if (ms == NULL)
         return STORE_NO_MEMORY;
