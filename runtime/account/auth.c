@@ -145,19 +145,20 @@ static bool bcrypt_matches(const struct auth *a)
 
 /* ---- nkeys ---- */
 
-static bool read_signature(slice text, uint8_t sig[NKEY_SIG])
+/* NULL, or why it can be no signature. */
+static const char *read_signature(slice text, uint8_t sig[NKEY_SIG])
 {
     uint8_t raw[SIG_TEXT_MAX];
     size_t len = 0, at;
-    if (text.len > SIG_TEXT_MAX)
-        return false;
-    if (!codec_base64_decode(text, CODEC_BASE64_URL_RAW, raw, &len, &at) &&
-        !codec_base64_decode(text, CODEC_BASE64_STD, raw, &len, &at))
-        return false;
+    if (text.len == 0)
+        return "Signature missing";
+    if (text.len > SIG_TEXT_MAX || (!codec_base64_decode(text, CODEC_BASE64_URL_RAW, raw, &len, &at) &&
+                                    !codec_base64_decode(text, CODEC_BASE64_STD, raw, &len, &at)))
+        return "Signature not valid base64";
     if (len != NKEY_SIG)
-        return false;
+        return "Signature not verified";
     memcpy(sig, raw, NKEY_SIG);
-    return true;
+    return NULL;
 }
 
 static enum auth_verdict check_signature(struct auth *a, const struct auth_request *req, const struct user *u,
@@ -166,11 +167,11 @@ static enum auth_verdict check_signature(struct auth *a, const struct auth_reque
     enum codec_nkey_kind kind;
     if (a->verdict != AUTH_OK)
         return a->verdict;
-    const char *why = req->sig.len == 0                                        ? "Signature missing"
-                      : !read_signature(req->sig, a->sig)                      ? "Signature not valid base64"
-                      : !codec_nkey_decode_public(u->name, &kind, a->key)      ? "User nkey not valid"
-                      : req->nonce.len == 0 || req->nonce.len > AUTH_NONCE_MAX ? "Signature not verified"
-                                                                               : NULL;
+    const char *why = read_signature(req->sig, a->sig);
+    if (why == NULL && !codec_nkey_decode_public(u->name, &kind, a->key))
+        why = "User nkey not valid";
+    if (why == NULL && (req->nonce.len == 0 || req->nonce.len > AUTH_NONCE_MAX))
+        why = "Signature not verified";
     if (why != NULL) {
         snprintf(a->debug, sizeof(a->debug), "%s", why);
         drop(a, r);

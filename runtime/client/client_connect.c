@@ -268,6 +268,16 @@ static bool adopt_identity(struct client *c, const struct auth *a)
     return keep_options(c, &o);
 }
 
+/* After a reload: without the subscriptions that are not allowed any more, is it within its limit? */
+static void settle_subs(struct client *c)
+{
+    client_check_subs(c);
+    if (c->max_subs == 0 || c->subs.count <= c->max_subs || !accounts_auth_required(accounts_of(c)))
+        return;
+    client_subs_exceeded(c);
+    client_close(c, CLOSE_MAX_SUBS);
+}
+
 /* The check has ended. */
 static void conclude(struct client *c, struct auth_attempt *t)
 {
@@ -296,7 +306,7 @@ static void conclude(struct client *c, struct auth_attempt *t)
     }
     c->authenticated = true;
     if (t->reload)
-        client_check_subs(c);
+        settle_subs(c);
     if (t->from_verb) {
         /* As if it had said an empty CONNECT: the one that may come is not its first. */
         net_disarm(c->conn.loop, &c->auth_timer);

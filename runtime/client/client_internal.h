@@ -173,6 +173,7 @@ void client_drop_sub(struct client *c, struct sub *sub);
 /* Remove the subscriptions that the present permissions do not allow, and tell the client. */
 void client_check_subs(struct client *c);
 void client_reap_expired(struct client *c);
+void client_subs_exceeded(struct client *c); /* says so */
 void client_attention(struct net_conn *conn);
 
 /* client_leave.c */

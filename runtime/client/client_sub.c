@@ -33,6 +33,12 @@ static bool refuse_tokens(struct client *c, const struct codec_client_sub *ev)
     return false;
 }
 
+void client_subs_exceeded(struct client *c)
+{
+    client_err(c, "maximum subscriptions exceeded");
+    log_limited_key(c->host->log, LOG_ERR, c->account->name, "%s - maximum subscriptions exceeded", c->label);
+}
+
 /* The checks of section 8.1 in their order; each says its own error. */
 static bool may_subscribe(struct client *c, const struct codec_client_sub *ev)
 {
@@ -44,9 +50,7 @@ static bool may_subscribe(struct client *c, const struct codec_client_sub *ev)
     if (s->max_sub_tokens > 0 && codec_subject_scan(ev->subject).tokens > s->max_sub_tokens)
         return refuse_tokens(c, ev);
     if (c->max_subs > 0 && c->subs.count >= c->max_subs) {
-        client_err(c, "maximum subscriptions exceeded");
-        log_limited_key(c->host->log, LOG_ERR, c->account->name, "%s - maximum subscriptions exceeded",
-                        c->label);
+        client_subs_exceeded(c);
         return false;
     }
     return true;
