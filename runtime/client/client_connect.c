@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LABEL_MAX 2048
+#define LABEL_MAX         2048
+#define RELOAD_AGAIN_NS   20000000 /* until a check after a reload is tried again */
+#define RELOAD_CHECKS_MAX 64       /* at once */
 
 /* A password hash or signature being checked off the loop. The client may be gone when it ends. */
 struct auth_attempt {
@@ -15,7 +17,8 @@ struct auth_attempt {
     struct auth_request request; /* slices live in the client's options and nonce */
     bool from_verb;              /* no CONNECT: another verb came first */
     bool first_connect;
-    bool reload; /* the account table was replaced: is the client still let in? */
+    bool reload;   /* the account table was replaced: is the client still let in? */
+    bool reserved; /* counts as one of the host's reload_checks */
 };
 
 static const struct accounts *accounts_of(const struct client *c)
@@ -320,6 +323,24 @@ static void conclude(struct client *c, struct auth_attempt *t)
 
 static void attempt(struct client *c, struct auth_attempt *t);
 
+/* Checks of a reload leave room for who comes now. */
+static bool reserve_check(struct client *c, struct auth_attempt *t)
+{
+    if (!t->reload)
+        return true;
+    t->reserved = atomic_fetch_add(&c->host->reload_checks, 1) < RELOAD_CHECKS_MAX;
+    if (!t->reserved)
+        atomic_fetch_sub(&c->host->reload_checks, 1);
+    return t->reserved;
+}
+
+static void release_check(struct client_host *h, struct auth_attempt *t)
+{
+    if (t->reserved)
+        atomic_fetch_sub(&h->reload_checks, 1);
+    t->reserved = false;
+}
+
 static void auth_job_work(void *ctx)
 {
     struct auth_attempt *t = ctx;
@@ -332,6 +353,7 @@ static void auth_job_done(void *ctx)
     struct net_loop *l = t->loop;
     net_enter(l);
     struct client *c = t->client;
+    release_check(((struct client_loop *)l->user)->host, t);
     if (c == NULL) {
         auth_cancel(&t->auth, &l->reader);
         free(t);
@@ -349,6 +371,25 @@ static void auth_job_done(void *ctx)
     net_conn_resume(&c->conn);
 }
 
+static void reload_again(void *ctx)
+{
+    client_reloaded(ctx);
+}
+
+/* Too many checks at once: whoever asks now is refused rather than queued without bound. Who was let in
+ * before a reload has not asked, and waits for its turn. */
+static void too_many(struct client *c, struct auth_attempt *t)
+{
+    struct net_loop *l = c->conn.loop;
+    release_check(c->host, t);
+    auth_cancel(&t->auth, &l->reader);
+    if (!t->reload || !net_arm(l, &c->auth_timer, l->now + RELOAD_AGAIN_NS, reload_again, c)) {
+        client_log(c, LOG_WRN, "too many authentications at once");
+        refuse(c, &t->request);
+    }
+    free(t);
+}
+
 /* Begin (again) and either conclude or park the connection until the job is done. Frees or hands over t. */
 static void attempt(struct client *c, struct auth_attempt *t)
 {
@@ -361,13 +402,8 @@ static void attempt(struct client *c, struct auth_attempt *t)
         return;
     }
     struct env_job job = {.work = auth_job_work, .done = auth_job_done, .ctx = t};
-    if (env_job(c->conn.loop->el, &job) < 0) {
-        /* Too many at once: whoever asks now is refused rather than queued without bound. */
-        client_log(c, LOG_WRN, "too many authentications at once");
-        auth_cancel(&t->auth, &c->conn.loop->reader);
-        t->auth.verdict = AUTH_REFUSED;
-        refuse(c, &t->request);
-        free(t);
+    if (!reserve_check(c, t) || env_job(c->conn.loop->el, &job) < 0) {
+        too_many(c, t);
         return;
     }
     c->auth = t;

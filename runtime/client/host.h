@@ -77,6 +77,7 @@ struct client_host {
     _Atomic uint64_t next_cid;
     struct ledger connections; /* open client connections */
     _Atomic bool lame_duck;
+    _Atomic int reload_checks;        /* password hashes under way because of a reload */
     _Atomic int64_t tls_window_start; /* the rate limit's fixed window */
     _Atomic int64_t tls_window_count, tls_rejected;
     struct client_loop *per_loop; /* one for each loop of the group */

@@ -4,6 +4,7 @@
 #include "base/config_tree.h"
 #include "server/flags.h"
 #include "server/options_report.h"
+#include "server/settings.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 
 #define PORT        4222
 #define PATIENCE    (INT64_C(60) * 1000000000)
-#define CLIENTS_MAX 64
+#define CLIENTS_MAX 600
 
 struct sim_client {
     struct sim_server *server;
@@ -278,6 +279,12 @@ struct sched *sim_server_sched(struct sim_server *s)
 struct server *sim_server_core(struct sim_server *s)
 {
     return s->server;
+}
+
+bool sim_server_reload(struct sim_server *s, const char *config)
+{
+    char err[SETTINGS_ERROR_MAX];
+    return server_reload(sim_server_core(s), load(config), err);
 }
 
 void sim_server_run(struct sim_server *s, int64_t ns)

@@ -24,6 +24,9 @@ uint64_t sim_server_free(struct sim_server *s);
 struct sched *sim_server_sched(struct sim_server *s);
 struct server *sim_server_core(struct sim_server *s);
 
+/* As at a SIGHUP, with a new text of the config file. false: the server refused it. */
+bool sim_server_reload(struct sim_server *s, const char *config);
+
 /* Connect and wait for INFO; with `hello` also CONNECT (not verbose, headers, no_responders) and its PONG. */
 struct sim_client *sim_client_new(struct sim_server *s, bool hello);
 /* Queue text to be sent; "\r\n" is not added. */

@@ -454,6 +454,36 @@ static void test_ping_interval(void)
     }
 }
 
+/* A reload has the passwords of all connections hashed again, more than the pool takes at once: nobody goes
+ * for that, and who comes meanwhile is let in. */
+enum { HASHED = 2 * SIM_JOBS_MAX };
+
+static void test_reload_hashes(void)
+{
+    static const char config[] =
+        "host: \"10.0.0.1\"\n"
+        "authorization { users: [ { user: u, "
+        "password: \"$2b$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG\" } ] }\n";
+    static const char login[] = "CONNECT {\"user\":\"u\",\"pass\":\"s3cret\",\"verbose\":true}\r\n";
+    static struct sim_client *clients[HASHED];
+    for (unsigned loops = 1; loops <= 4; loops += 3) {
+        struct sim_server *s = sim_server_new(loops, loops, config);
+        for (int i = 0; i < HASHED; i++) {
+            clients[i] = sim_client_new(s, false);
+            sim_client_send(clients[i], "%s", login);
+            sim_client_expect(clients[i], "+OK");
+        }
+        CU_ASSERT(sim_server_reload(s, config));
+        struct sim_client *late = sim_client_new(s, false);
+        sim_client_send(late, "%s", login);
+        sim_client_expect(late, "+OK");
+        sim_server_run(s, 500 * MS);
+        for (int i = 0; i < HASHED; i++)
+            CU_ASSERT_STRING_EQUAL(sim_client_sync(clients[i]), "\r\n");
+        sim_server_free(s);
+    }
+}
+
 /* The same seed is the same history, another one another. */
 static void test_replay(void)
 {
@@ -474,5 +504,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_many_gone),     UNIT_TEST(test_many_again),     UNIT_TEST(test_many_at_the_end),
     UNIT_TEST(test_many_turns),    UNIT_TEST(test_half_open),      UNIT_TEST(test_stale),
     UNIT_TEST(test_talker),        UNIT_TEST(test_ping_interval),  UNIT_TEST(test_replay),
+    UNIT_TEST(test_reload_hashes),
 };
 UNIT_MAIN("server in the simulated world", tests)
