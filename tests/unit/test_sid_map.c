@@ -71,7 +71,7 @@ static void test_seed(void)
             sid_map_remove(&maps[k], sub);
             sub_free(sub);
         }
-        CU_ASSERT_EQUAL(maps[k].seed, k + 1);
+        CU_ASSERT_EQUAL(maps[k].seed, (uint64_t)k + 1);
     }
 }
 
