@@ -519,7 +519,133 @@ static void a_removed_group_takes_its_folder_and_a_closed_one_leaves_it(void)
     world_free(w);
 }
 
+/* ---- several groups of one shard ---- */
+
+/* A group of one member, which leads it. */
+struct lone {
+    struct raft_group *group;
+    _Atomic unsigned applied, refused;
+    _Atomic bool leads, gone;
+};
+
+struct neighbours {
+    struct net_task task; /* first */
+    struct world *w;
+    struct lone lone[3];
+};
+
+static void lone_apply(void *ctx, uint64_t index, uint64_t term, const struct raft_entry *entries,
+                       size_t count)
+{
+    struct lone *l = ctx;
+    (void)term;
+    for (size_t i = 0; i < count; i++)
+        l->applied += entries[i].type == RAFT_NORMAL;
+    raft_node_applied(raft_group_node(l->group), raft_group_now(l->group), index, index);
+}
+
+static void lone_note(void *ctx, const struct raft_effect *f)
+{
+    if (f->note == RAFT_NOTE_LEADER)
+        ((struct lone *)ctx)->leads = true;
+}
+
+static void lone_refused(void *ctx, slice data, enum raft_rc why)
+{
+    CU_ASSERT(data.len == 5 && why == RAFT_IS_CLOSED);
+    ((struct lone *)ctx)->refused++;
+}
+
+static void lone_closed(void *ctx, enum store_rc rc)
+{
+    CU_ASSERT_EQUAL(rc, STORE_OK);
+    ((struct lone *)ctx)->gone = true;
+}
+
+static const struct raft_upper lone_upper = {lone_apply, on_apply_snapshot, lone_note, lone_refused};
+
+static void open_neighbours(struct net_task *task, struct net_loop *loop)
+{
+    struct neighbours *n = (struct neighbours *)(void *)task;
+    raft_id id = raft_id_of(names[0]);
+    (void)loop;
+    for (unsigned i = 0; i < 3; i++) {
+        char dir[128], group[16];
+        snprintf(dir, sizeof dir, "%s/lone-%u", n->w->dir, i);
+        snprintf(group, sizeof group, "S-R1F-lone%u", i);
+        struct raft_node_config c = {.disk = disk_posix(),
+                                     .dir = dir,
+                                     .group = slice_str(group),
+                                     .raft = {.id = id, .seed = i + 1, .managed = true, .initializing = true},
+                                     .boot = {.size = 1, .count = 1, .ids = &id}};
+        struct lone *l = &n->lone[i];
+        CU_ASSERT_EQUAL_FATAL(raft_group_open(n->w->members[0].shard, &c, &lone_upper, l, &l->group), 0);
+        struct raft_event e = {.type = RAFT_EV_NETWORK, .on = true, .now = raft_group_now(l->group)};
+        raft_node_event(raft_group_node(l->group), &e, NULL);
+    }
+    sem_post(&n->w->step);
+}
+
+/* The second is closed with proposals on their way and a sync that is asked for. */
+static void propose_and_close(struct net_task *task, struct net_loop *loop)
+{
+    struct neighbours *n = (struct neighbours *)(void *)task;
+    (void)loop;
+    struct raft_entry e = {RAFT_NORMAL, SLICE_LIT("first")};
+    struct lone *middle = &n->lone[1];
+    raft_node_event(
+        raft_group_node(middle->group),
+        &(struct raft_event){
+            .type = RAFT_EV_PROPOSE, .now = raft_group_now(middle->group), .entries = &e, .count = 1},
+        NULL);
+    for (unsigned k = 0; k < 5; k++) {
+        for (unsigned i = 0; i < 3; i++)
+            CU_ASSERT(raft_group_propose(n->lone[i].group, SLICE_LIT("later")));
+    }
+    raft_group_close(middle->group, true, lone_closed, middle);
+    sem_post(&n->w->step);
+}
+
+static void on_first_loop(struct neighbours *n, void (*fn)(struct net_task *, struct net_loop *))
+{
+    n->task.fn = fn;
+    net_post(&n->w->loops->loops[0], &n->task);
+    sem_wait(&n->w->step);
+}
+
+static bool comes(const _Atomic bool *what)
+{
+    for (int i = 0; i < 6000 && !*what; i++)
+        usleep(10000);
+    return *what;
+}
+
+/* One of several ends in the middle of its work; its neighbours go on. */
+static void groups_of_one_shard_come_and_go(void)
+{
+    struct world *w = world_new();
+    static struct neighbours n;
+    n = (struct neighbours){.w = w};
+    world_begin(w);
+    on_first_loop(&n, open_neighbours);
+    for (unsigned i = 0; i < 3; i++)
+        CU_ASSERT(comes(&n.lone[i].leads));
+    on_first_loop(&n, propose_and_close);
+    CU_ASSERT(comes(&n.lone[1].gone));
+    CU_ASSERT_EQUAL(n.lone[1].refused, 5);
+    for (unsigned i = 0; i < 3; i += 2) {
+        for (int k = 0; k < 6000 && n.lone[i].applied < 5; k++)
+            usleep(10000);
+        CU_ASSERT(n.lone[i].applied == 5 && n.lone[i].refused == 0 && !n.lone[i].gone);
+    }
+    propose(wait_for_leader(w), 1);
+    CU_ASSERT(all_applied(w, 1));
+    world_end(w);
+    world_free(w);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(groups_of_one_shard_come_and_go),
     UNIT_TEST(a_member_with_a_broken_disk_closes_and_the_others_go_on),
     UNIT_TEST(a_shard_that_leaves_hands_over),
     UNIT_TEST(a_removed_group_takes_its_folder_and_a_closed_one_leaves_it),
