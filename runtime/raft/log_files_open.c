@@ -53,6 +53,8 @@ static int read_block(struct file_log *l, uint32_t number, uint8_t **bytes, uint
         rc = n < 0 ? (int)n : 0;
     }
     disk_close(f);
+    if (rc != 0)
+        free(*bytes);
     return rc;
 }
 

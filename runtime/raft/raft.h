@@ -57,7 +57,8 @@
 #define RAFT_PEERS_MAX         1024u /* members of a group */
 #define RAFT_HELD_MAX          65536u /* messages that wait for the disk; more are dropped (the peer asks again) */
 #define RAFT_INBOX_LEN         8
-#define RAFT_DATA_MAX          0x7ffffffeu /* bytes of an entry */
+#define RAFT_APPEND_MAX        ((32u << 20) - 64) /* bytes of an append entry: a record of the log has 32 MiB */
+#define RAFT_DATA_MAX          (31u << 20) /* bytes of an entry: with a batch before it it still fits */
 /* No group comes so far: a billion terms or entries a second take 36 years. What a peer says beyond it is
  * dropped, so that counting on from what was taken wraps around nowhere (a log's files have 62 bits). */
 #define RAFT_NUMBER_MAX (UINT64_C(1) << 60)
@@ -95,7 +96,7 @@ enum raft_rc {
     RAFT_IS_CLOSED,
     RAFT_NO_SNAPSHOT,
     RAFT_SNAPSHOT_BUSY, /* a follower is catching up */
-    RAFT_TOO_LARGE,     /* an entry above 2^31 - 2 bytes */
+    RAFT_TOO_LARGE,     /* an entry above RAFT_DATA_MAX */
     RAFT_LEADER_KNOWN,  /* rescue and evict need a leaderless group */
     RAFT_NOT_MANAGED,
     RAFT_QUORUM_POSSIBLE, /* evict: the others could still elect */

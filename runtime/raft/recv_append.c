@@ -226,6 +226,8 @@ static bool take(struct raft *r, const struct raft_append *ae, bool live, uint64
     *matched = ae->count == 0 ? ae->pindex : index;
     if (ae->count == 0)
         return true;
+    if (raft_append_size(ae->entries, ae->count) > RAFT_APPEND_MAX)
+        return false; /* the log could not hold it, and we would close */
     if (RAFT_BUG(RAFT_BUG_TRUNCATE_ON_OLD) && index <= r->log.last && index > r->commit)
         raft_cut_log(r, ae->pindex);
     if (index <= r->log.last) {

@@ -105,6 +105,30 @@ static void what_a_leader_refuses(void)
     probe_free(p);
 }
 
+/* What is gathered into one append entry with the largest one fits a record of the log. */
+static void a_batch_with_the_largest_entry_fits_the_log(void)
+{
+    struct probe *p = leader();
+    enum { SMALL = RAFT_BATCH_ENTRIES - 1 };
+    static struct raft_entry list[RAFT_BATCH_ENTRIES];
+    for (size_t i = 0; i < SMALL; i++)
+        list[i] = (struct raft_entry){RAFT_NORMAL,
+                                      SLICE_LIT("as many as go into a batch before it is full at 256 KiB")};
+    list[SMALL] = (struct raft_entry){RAFT_NORMAL, {(const uint8_t *)"", RAFT_DATA_MAX}};
+    struct raft_event e = {
+        .type = RAFT_EV_PROPOSE, .now = p->now, .entries = list, .count = RAFT_BATCH_ENTRIES};
+    struct raft_update u;
+    CU_ASSERT(raft_step(p->r, &e, &u) == RAFT_OK);
+    uint64_t bytes = RAFT_APPEND_HEAD + 1;
+    CU_ASSERT_FATAL(u.count > 0 && u.effects[0].type == RAFT_DO_APPEND);
+    const struct raft_append *ae = &u.effects[0].msg.append;
+    CU_ASSERT(ae->count == RAFT_BATCH_ENTRIES);
+    for (size_t i = 0; i < ae->count; i++)
+        bytes += RAFT_ENTRY_HEAD + ae->entries[i].data.len;
+    CU_ASSERT(bytes > RAFT_DATA_MAX && bytes <= RAFT_APPEND_MAX);
+    probe_free(p);
+}
+
 static void a_rescue_to_the_natural_quorum_ends_one(void)
 {
     struct probe *p = probe_follower(log_112, 2);
@@ -232,6 +256,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(an_empty_server_that_heard_a_leader_still_learns_of_more),
     UNIT_TEST(a_leader_tells_the_expected_size_through_the_log),
     UNIT_TEST(what_a_leader_refuses),
+    UNIT_TEST(a_batch_with_the_largest_entry_fits_the_log),
     UNIT_TEST(a_rescue_to_the_natural_quorum_ends_one),
     UNIT_TEST(a_lasting_rescue_outlives_members_that_join),
     UNIT_TEST(nobody_left_is_no_group),

@@ -64,6 +64,37 @@ static int sync_log(struct raft_log *l)
     return raft_log_sync_run(l);
 }
 
+/* A disk that does not answer is no damage: nothing is cut off. */
+static void a_log_that_cannot_be_read_is_left_alone(void)
+{
+    bool damaged;
+    begin(1);
+    struct raft_log *l = open_at(0, false, &damaged);
+    for (uint64_t i = 1; i <= 40; i++)
+        CU_ASSERT_EQUAL(raft_log_append(l, body_of(i, 1), 0), 0);
+    CU_ASSERT_EQUAL(sync_log(l), 0);
+    raft_log_close(l);
+    uint64_t before = sim_disk_digest(sim), call = 0;
+    struct raft_log_files c = {
+        .disk = sim_disk_base(sim), .dir = DIR_NAME, .group = SLICE_LIT("group"), .block_size = BLOCK};
+    struct sim_disk_rule rule = {.ops = SIM_OP(SIM_READ) | SIM_OP(SIM_STAT) | SIM_OP(SIM_LIST),
+                                 .error = -EIO};
+    for (;; call++) {
+        rule.after = call;
+        sim_disk_fail(sim, rule);
+        int rc = raft_log_open_files(&c, &l, &damaged);
+        sim_disk_heal(sim);
+        if (rc == 0)
+            break;
+        CU_ASSERT_EQUAL(rc, -EIO);
+        CU_ASSERT(!damaged && sim_disk_digest(sim) == before);
+    }
+    CU_ASSERT(call > 8); /* a list, and two calls for each block */
+    CU_ASSERT(!damaged && l->last == 40);
+    raft_log_close(l);
+    end();
+}
+
 /* ---- against a model ---- */
 
 struct model {
@@ -297,6 +328,7 @@ static void a_failing_disk_is_reported(void)
 }
 
 static const struct unit_test tests[] = {
+    UNIT_TEST(a_log_that_cannot_be_read_is_left_alone),
     UNIT_TEST(it_does_what_a_list_does),
     UNIT_TEST(in_memory_too),
     UNIT_TEST(a_synced_entry_survives_a_power_cut),

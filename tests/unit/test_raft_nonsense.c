@@ -620,6 +620,45 @@ static void node_hears(struct host *h, struct sched *s, int64_t now)
     raft_node_message(h->node, now, slice_make(subject, a), slice_make(reply, b), slice_make(body, len));
 }
 
+/* An entry as large as the log takes is stored, a larger one is not, and does not end the member either. */
+static void entries_that_no_log_can_hold_are_dropped(void)
+{
+    struct sched *s = sched_new(1);
+    struct sim_disk *disk = sim_disk_new(s);
+    struct host h = {0};
+    int64_t now = 1000 * RAFT_S;
+    uint64_t index = 0;
+    size_t cap = (size_t)RAFT_APPEND_MAX + 4096;
+    uint8_t *data = calloc(1, cap), *body = malloc(cap + 100);
+    CU_ASSERT_FATAL(data != NULL && body != NULL);
+    sim_disk_mkdirs(disk, "/js");
+    node_open(&h, disk, 1, now);
+    const size_t overhead = RAFT_APPEND_HEAD + RAFT_ENTRY_HEAD + 1;
+    const size_t sizes[] = {RAFT_DATA_MAX, RAFT_APPEND_MAX - overhead, RAFT_APPEND_MAX - overhead + 1, cap};
+    for (size_t i = 0; i < 4; i++) {
+        struct raft_entry e = {RAFT_NORMAL, slice_make(data, sizes[i])};
+        struct raft_msg m = {.type = RAFT_MSG_APPEND,
+                             .append = {.leader = probe_id('B'),
+                                        .term = 1,
+                                        .pterm = index > 0,
+                                        .pindex = index,
+                                        .entries = &e,
+                                        .count = 1}};
+        size_t len = raft_wire_encode(&m, body, cap + 100);
+        CU_ASSERT(raft_node_message(h.node, now, SLICE_LIT("$NRG.AE.G"), SLICE_LIT("$NRG.R.peerpeer"),
+                                    slice_make(body, len)));
+        index += i < 2;
+        struct raft_status st;
+        raft_get_status(raft_node_raft(h.node), &st);
+        CU_ASSERT(raft_node_error(h.node) == 0 && st.role == RAFT_FOLLOWER && st.pindex == index);
+    }
+    raft_node_close(h.node);
+    free(data);
+    free(body);
+    sim_disk_free(disk);
+    sched_free(s);
+}
+
 /* What it believed it also stores, and finds again. */
 static void a_node_survives_whatever_it_hears(void)
 {
@@ -670,6 +709,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(strangers_do_not_pile_up),
     UNIT_TEST(a_full_group_takes_nobody),
     UNIT_TEST(the_engine_survives_whatever_it_hears),
+    UNIT_TEST(entries_that_no_log_can_hold_are_dropped),
     UNIT_TEST(a_node_survives_whatever_it_hears),
 };
 
