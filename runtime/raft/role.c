@@ -50,11 +50,8 @@ static void leave_leadership(struct raft *r)
     r->leading = false;
     r->leader_since = 0;
     r->heartbeat_at = r->quorum_check_at = r->stream_check_at = RAFT_NEVER;
-    for (size_t i = 0; i < r->peer_count; i++) {
+    for (size_t i = 0; i < r->peer_count; i++)
         raft_stream_cancel(r, &r->peers[i]);
-        r->peers[i].match = r->peers[i].reported = r->peers[i].mark = 0;
-        r->peers[i].told = false;
-    }
     raft_subscribe(r, RAFT_AT(RAFT_TO_PROPOSE), false);
     raft_subscribe(r, RAFT_AT(RAFT_TO_REMOVE), false);
     raft_note(r, RAFT_NOTE_NOT_LEADER);

@@ -30,7 +30,7 @@ static struct probe *booting(void)
     return probe_new(&(struct probe_setup){.members = "A", .size = 3});
 }
 
-/* ---- the size of a group that boots; covers: RF-105 RF-108 */
+/* ---- the size of a group that boots */
 
 static void the_expected_size_is_set_before_there_is_a_leader(void)
 {
@@ -225,6 +225,113 @@ static void drain_and_replay_goes_back(void)
     probe_free(p);
 }
 
+/* ---- who joins */
+
+static struct probe *outsider(bool vote_lost)
+{
+    return probe_new(&(struct probe_setup){.members = "BC",
+                                           .config = {.managed = true, .learner = !vote_lost},
+                                           .stored = {.term = 2, .vote_lost = vote_lost},
+                                           .terms = log_112});
+}
+
+/* The entry that makes a learner a member may come in a catch up; it is one when that is over. covers: RF-117
+ */
+static void a_learner_that_is_added_in_a_catch_up_ends_with_it(void)
+{
+    struct probe *p = outsider(false);
+    struct raft_addr progress = {RAFT_TO_PROGRESS, "progress"};
+    struct raft_entry e = {RAFT_ADD_PEER, SLICE_LIT("AAAAAAAA")};
+    probe_append(p, 'B', 2, 2, 9, 3, 1);
+    CU_ASSERT_FATAL(probe_status(p).catching_up);
+    struct raft_append ae = {.leader = probe_id('B'),
+                             .term = 2,
+                             .commit = 3,
+                             .pterm = 2,
+                             .pindex = 3,
+                             .lterm = 2,
+                             .entries = &e,
+                             .count = 1};
+    probe_append_entry(p, p->catchup, progress, &ae);
+    CU_ASSERT(probe_status(p).peers.count == 3 && probe_status(p).learner && probe_status(p).commit == 0);
+    probe_append(p, 'B', 2, 2, 4, 4, 0); /* where we are */
+    CU_ASSERT(!probe_status(p).catching_up && !probe_status(p).learner && probe_status(p).commit == 4);
+    probe_free(p);
+
+    p = probe_follower(log_112, 2);
+    step(p, (struct raft_event){.type = RAFT_EV_LEARNER, .on = true});
+    CU_ASSERT(probe_status(p).learner);
+    probe_append(p, 'B', 2, 2, 3, 3, 0);
+    CU_ASSERT(probe_status(p).commit == 0);
+    step(p, (struct raft_event){.type = RAFT_EV_LEARNER});
+    CU_ASSERT(!probe_status(p).learner && probe_status(p).commit == 3);
+    probe_free(p);
+}
+
+/* Who is added now has never had a vote that counted, whatever it forgot. */
+static void who_is_added_has_no_earlier_vote(void)
+{
+    struct probe *p = outsider(true);
+    CU_ASSERT(probe_status(p).forgot);
+    probe_append_one(p, 'B', 2, 2, 3, (struct raft_entry){RAFT_ADD_PEER, SLICE_LIT("AAAAAAAA")});
+    CU_ASSERT(!probe_status(p).forgot && probe_status(p).peers.count == 3);
+    const struct raft_effect *f = probe_find(p, RAFT_DO_SAVE_STATE);
+    CU_ASSERT(f != NULL && !f->on && f->peer == p->self); /* its vote in this term is spent */
+    CU_ASSERT(probe_answer(p)->success);
+    probe_free(p);
+}
+
+/* ---- leading without answers */
+
+static void keep_alive(struct probe *p, int64_t at)
+{
+    struct raft_status s = probe_status(p);
+    p->now = at;
+    probe_response(p, 'B', s.pterm, s.pindex, true, PROBE_NOBODY);
+}
+
+/* A quorum that has just grown has time to answer. */
+static void a_leader_waits_for_the_members_that_join(void)
+{
+    struct probe *p = leader();
+    int64_t began = p->now;
+    keep_alive(p, began + 9 * RAFT_S);
+    CU_ASSERT(step(p, (struct raft_event){.type = RAFT_EV_ADD_PEER, .peer = probe_id('D')}) == RAFT_OK);
+    CU_ASSERT(probe_status(p).quorum == 3);
+    probe_tick_at(p, began + 11 * RAFT_S);
+    CU_ASSERT(probe_status(p).role == RAFT_LEADER);
+    keep_alive(p, began + 20 * RAFT_S);
+    probe_tick_at(p, began + 22 * RAFT_S);
+    CU_ASSERT(probe_status(p).role == RAFT_FOLLOWER && probe_note(p, RAFT_NOTE_LOST_QUORUM) != NULL);
+    probe_free(p);
+
+    p = leader(); /* one that did not grow has none */
+    began = p->now;
+    keep_alive(p, began + 9 * RAFT_S);
+    probe_tick_at(p, began + 11 * RAFT_S);
+    CU_ASSERT(probe_status(p).role == RAFT_LEADER);
+    probe_tick_at(p, began + 22 * RAFT_S);
+    CU_ASSERT(probe_status(p).role == RAFT_FOLLOWER);
+    probe_free(p);
+}
+
+/* Without a way to the peers nothing happens; when there is one again the timeout begins anew. */
+static void who_is_cut_off_waits(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    step(p, (struct raft_event){.type = RAFT_EV_NETWORK});
+    CU_ASSERT(p->deadline == INT64_MAX);
+    probe_tick_at(p, p->now + 100 * RAFT_S);
+    CU_ASSERT(p->count == 0 && probe_status(p).role == RAFT_FOLLOWER);
+    probe_append(p, 'B', 2, 2, 3, 3, 1);
+    CU_ASSERT(p->count == 0 && probe_status(p).pindex == 3);
+    step(p, (struct raft_event){.type = RAFT_EV_NETWORK, .on = true});
+    CU_ASSERT(p->deadline >= p->now + RAFT_ELECTION_MIN);
+    probe_append(p, 'B', 2, 2, 3, 3, 1);
+    CU_ASSERT(probe_answer(p)->success);
+    probe_free(p);
+}
+
 /* ---- a disk that hangs */
 
 /* Requests for votes are answered by nobody while the disk hangs; what waits for it is bounded, and a
@@ -263,6 +370,10 @@ static const struct unit_test tests[] = {
     UNIT_TEST(reports_of_what_is_not_there_are_ignored),
     UNIT_TEST(what_is_stored_is_processed),
     UNIT_TEST(drain_and_replay_goes_back),
+    UNIT_TEST(a_learner_that_is_added_in_a_catch_up_ends_with_it),
+    UNIT_TEST(who_is_added_has_no_earlier_vote),
+    UNIT_TEST(a_leader_waits_for_the_members_that_join),
+    UNIT_TEST(who_is_cut_off_waits),
     UNIT_TEST(what_waits_for_the_disk_is_bounded),
 };
 
