@@ -409,7 +409,7 @@ static void a_leader_that_is_overrun_steps_down(void)
 
     p = leader();
     int proposed = 0;
-    while (probe_propose(p, 32u << 20) == RAFT_OK && proposed < 100)
+    while (probe_propose(p, RAFT_DATA_MAX) == RAFT_OK && proposed < 100)
         proposed++;
     CU_ASSERT(proposed > 30 && proposed < 50); /* 1 GiB, estimated by the mean of the log */
     probe_free(p);
