@@ -237,8 +237,6 @@ static bool take(struct raft *r, const struct raft_append *ae, bool live, uint64
             return false;
         give_way(r, ae->pindex);
     }
-    if (ae->term < raft_map_last_term(&r->log))
-        return false; /* no leader's log goes back in terms */
     store(r, ae, live);
     return true;
 }
