@@ -648,6 +648,32 @@ static void test_replay_over_a_damaged_length(void)
     }
 }
 
+/* The journal's entry that voids the others is damaged: they do not go over what the block has become. */
+static void test_replay_over_a_compressed_block(void)
+{
+    struct rig r;
+    struct disk_stat st;
+    start(&r, 1);
+    r.o.compress = true;
+    up(&r);
+    struct store *other = journaled_pair(&r);
+    put(&r, "aaa"); /* the last one begins a block */
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    CU_ASSERT_EQUAL(store_maintain(r.s, NOW), STORE_OK);
+    CU_ASSERT_EQUAL(disk_stat(r.disk, "/js/S/msgs/1.blk", &st), 0);
+    CU_ASSERT(st.size < 300);
+    CU_ASSERT_EQUAL(disk_stat(r.disk, "/js/midge.journal.1", &st), 0);
+    sim_disk_kill(r.sim);
+    store_close(other, NOW);
+    down(&r);
+    flip(&r, "/js/midge.journal.1", st.size - 1, 1);
+    sim_disk_start(r.sim);
+    up(&r);
+    CHECK(&r, 1, 2, 3, 4);
+    CU_ASSERT_EQUAL(r.lost_first, 0);
+    stop(&r);
+}
+
 /* ---- failing calls ---- */
 
 static void fail(struct rig *r, unsigned ops, const char *path, uint64_t after, uint64_t times)
@@ -880,6 +906,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_length_that_leads_too_far),
     UNIT_TEST(test_last_block_without_its_key),
     UNIT_TEST(test_replay_over_a_damaged_length),
+    UNIT_TEST(test_replay_over_a_compressed_block),
     UNIT_TEST(test_failed_write),
     UNIT_TEST(test_refused_erase),
     UNIT_TEST(test_erased_last_without_tombstone),

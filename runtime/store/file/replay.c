@@ -2,16 +2,32 @@
  *
  * An entry is a run of whole records. It is written unless the block has other records there. Where it has
  * other sound records, then somebody else (the Go server) has written the stream since: those are the truth
- * now, and the journal's are given up. */
+ * now, and the journal's are given up. An entry that begins inside a sound record, or is for a block that is
+ * compressed by now, is older than the block: what voided it was lost to damage of the journal. It is passed
+ * over. */
 #include "store/file/fs.h"
+
+#include "store/file/salvage.h"
 
 #include <errno.h>
 #include <stdio.h>
 
+/* Where the sound records of a block lie, by rising place. */
+struct extent {
+    uint64_t first;
+    uint64_t end;
+};
+
 struct replay {
     struct file_store *fs;
+    uint32_t seen; /* the block that `sound` is of; 0: none */
+    bool sealed;   /* it is compressed, or was and can not be read */
+    struct extent *sound;
+    size_t sound_count;
+    size_t sound_cap;
     struct seqset touched; /* blocks to sync */
     bool conflict;
+    bool older; /* some entries were passed over */
     uint64_t bytes;
 };
 
@@ -30,6 +46,70 @@ static size_t same_until(uint8_t *run, size_t run_len, uint8_t *have, size_t hav
         at += r.size;
     }
     return at;
+}
+
+static bool add_extent(struct replay *rp, uint64_t first, uint64_t end)
+{
+    if (rp->sound_count == rp->sound_cap) {
+        size_t cap = rp->sound_cap == 0 ? 256 : rp->sound_cap * 2;
+        struct extent *grown = realloc(rp->sound, cap * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        rp->sound = grown;
+        rp->sound_cap = cap;
+    }
+    rp->sound[rp->sound_count++] = (struct extent){first, end};
+    return true;
+}
+
+/* Find the sound records of the block. */
+static int look_at(struct replay *rp, struct block *b)
+{
+    struct byte_buf plain = {0};
+    struct record r;
+    struct damage d;
+    size_t at;
+    enum salvage_rc walked;
+    if (rp->seen == b->index)
+        return 0;
+    rp->sound_count = 0;
+    enum store_rc rc = block_read_plain(b, &plain);
+    rp->sealed = b->compressed;
+    struct salvage s = salvage_of(plain.ptr, rc == STORE_OK && !rp->sealed ? plain.len : 0, &b->hash);
+    while (rc == STORE_OK && (walked = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
+        if (walked == SALVAGE_RECORD && !add_extent(rp, at, at + r.size))
+            rc = STORE_NO_MEMORY;
+    }
+    buf_free(&plain);
+    rp->seen = files_trouble(rc) ? 0 : b->index;
+    return rc == STORE_NO_MEMORY ? -ENOMEM : files_trouble(rc) ? -EIO : 0;
+}
+
+/* The entry begins in the middle of a record that is sound. */
+static bool splits_record(const struct replay *rp, uint64_t offset)
+{
+    size_t lo = 0, hi = rp->sound_count;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (rp->sound[mid].end <= offset)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < rp->sound_count && rp->sound[lo].first < offset;
+}
+
+/* The records of the run are in the block now. */
+static int note_run(struct replay *rp, const uint8_t *run, size_t len, uint64_t offset)
+{
+    struct record r;
+    if (rp->sound_count > 0 && rp->sound[rp->sound_count - 1].end > offset)
+        rp->seen = 0; /* over others: look again */
+    for (size_t at = 0; rp->seen != 0 && record_peek(run + at, len - at, &r) == RECORD_GOOD; at += r.size) {
+        if (!add_extent(rp, offset + at, offset + at + r.size))
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 static int put_bytes(struct replay *rp, struct block *b, struct disk_file *f, const struct journal_entry *e)
@@ -52,6 +132,8 @@ static int put_bytes(struct replay *rp, struct block *b, struct disk_file *f, co
         ssize_t written = disk_pwrite(f, e->bytes.ptr, len, e->offset);
         rc = written < 0 ? (int)written : 0;
         rp->bytes += len - at;
+        if (rc == 0)
+            rc = note_run(rp, run, len, e->offset);
     }
     free(run);
     return rc;
@@ -75,7 +157,11 @@ static int replay_entry(void *ctx, const struct journal_entry *e)
     if (rc == -ENOENT) { /* the block was removed for good */
         rc = 0;
     } else if (key == STORE_OK && rc == 0) {
-        rc = put_bytes(rp, b, f, e);
+        rc = look_at(rp, b);
+        bool older = rc == 0 && (rp->sealed || splits_record(rp, e->offset));
+        if (rc == 0 && !older)
+            rc = put_bytes(rp, b, f, e);
+        rp->older |= older;
         disk_close(f);
         if (rc == 0 && !seqset_insert(&rp->touched, e->block))
             rc = -ENOMEM;
@@ -113,6 +199,9 @@ enum store_rc fs_replay(struct file_store *fs)
         fs_log(fs, 2, "The journal is older than what another server has written: given up");
     else if (rp.bytes > 0)
         fs_log(fs, 1, "%llu bytes were restored from the journal", (unsigned long long)rp.bytes);
+    if (rp.older)
+        fs_log(fs, 2, "Entries of the journal are older than their blocks: passed over");
     seqset_free(&rp.touched);
+    free(rp.sound);
     return rc == 0 ? fs_void_claims(fs) : files_rc(rc);
 }
