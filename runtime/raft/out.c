@@ -15,11 +15,12 @@ static bool reserve_effects(struct raft *r, size_t need)
 {
     if (need <= r->effect_cap)
         return true;
-    struct raft_effect *grown = realloc(r->effects, need * sizeof *grown);
+    size_t cap = need > 2 * r->effect_cap ? need : 2 * r->effect_cap;
+    struct raft_effect *grown = realloc(r->effects, cap * sizeof *grown);
     if (grown == NULL)
         return false;
     r->effects = grown;
-    r->effect_cap = need;
+    r->effect_cap = cap;
     return true;
 }
 

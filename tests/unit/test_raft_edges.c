@@ -332,7 +332,46 @@ static void who_is_cut_off_waits(void)
     probe_free(p);
 }
 
+/* What a peer had when we led before says nothing: its log may have been cut since. */
+static void acknowledgements_end_with_the_leadership(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){
+        .members = "ABCDE", .config = {.managed = true}, .stored = {.term = 2}, .terms = log_112});
+    probe_elect(p);
+    struct raft_status s = probe_status(p);
+    CU_ASSERT_FATAL(s.leading && s.commit == 4);
+    for (int i = 0; i < 5; i++)
+        CU_ASSERT(probe_propose(p, 1) == RAFT_OK);
+    probe_response(p, 'B', s.term, 9, true, PROBE_NOBODY);
+    probe_append(p, 'C', s.term + 1, s.term, 4, 4, 1); /* another entry 5 */
+    CU_ASSERT(probe_status(p).role == RAFT_FOLLOWER && probe_status(p).pindex == 5);
+    while (probe_status(p).role == RAFT_FOLLOWER)
+        probe_fire(p);
+    s = probe_status(p);
+    probe_vote(p, s.term, 'C', true, false);
+    probe_vote(p, s.term, 'D', true, false);
+    CU_ASSERT_FATAL(probe_status(p).role == RAFT_LEADER && probe_status(p).pindex == 6);
+    probe_response(p, 'C', s.term, 6, true, PROBE_NOBODY);
+    CU_ASSERT(probe_status(p).commit == 4); /* two of five */
+    probe_response(p, 'D', s.term, 6, true, PROBE_NOBODY);
+    CU_ASSERT(probe_status(p).commit == 6);
+    probe_free(p);
+}
+
 /* ---- a disk that hangs */
+
+/* An entry that was lost before it was safe is not acknowledged when the disk comes back. */
+static void what_was_damaged_meanwhile_is_not_acknowledged(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    p->hold_disk = true;
+    probe_append(p, 'B', 2, 2, 3, 0, 1);
+    step(p, (struct raft_event){.type = RAFT_EV_DAMAGED, .index = 4});
+    CU_ASSERT(probe_status(p).pindex == 3);
+    probe_durable(p);
+    CU_ASSERT(probe_sent(p, RAFT_MSG_APPEND_RESPONSE) == NULL);
+    probe_free(p);
+}
 
 /* Requests for votes are answered by nobody while the disk hangs; what waits for it is bounded, and a
  * follower acknowledges its end when the disk is back. */
@@ -374,6 +413,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(who_is_added_has_no_earlier_vote),
     UNIT_TEST(a_leader_waits_for_the_members_that_join),
     UNIT_TEST(who_is_cut_off_waits),
+    UNIT_TEST(acknowledgements_end_with_the_leadership),
+    UNIT_TEST(what_was_damaged_meanwhile_is_not_acknowledged),
     UNIT_TEST(what_waits_for_the_disk_is_bounded),
 };
 
