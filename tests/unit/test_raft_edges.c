@@ -358,6 +358,92 @@ static void acknowledgements_end_with_the_leadership(void)
     probe_free(p);
 }
 
+/* ---- what mutations showed to be missing */
+
+static void a_new_term_has_a_new_vote(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    probe_vote_request(p, 3, 2, 3, 'B');
+    CU_ASSERT(probe_status(p).vote == probe_id('B'));
+    probe_vote_request(p, 3, 2, 3, 'C');
+    CU_ASSERT(probe_status(p).vote == probe_id('B'));
+    probe_vote_request(p, 4, 2, 3, 'C');
+    CU_ASSERT(probe_status(p).vote == probe_id('C'));
+    probe_free(p);
+}
+
+static void campaign_with(struct probe *p, const char *voters)
+{
+    while (probe_status(p).role == RAFT_FOLLOWER)
+        probe_fire(p);
+    for (; *voters != '\0'; voters++)
+        probe_vote(p, probe_status(p).term, *voters, true, false);
+    CU_ASSERT_FATAL(probe_status(p).role == RAFT_LEADER && probe_status(p).pindex == 4);
+}
+
+/* The upper layer hears that it leads when it has the state of all that was committed before. */
+static void a_leader_is_told_so_when_its_first_entry_is_processed(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    campaign_with(p, "B");
+    probe_response(p, 'B', probe_status(p).term, 4, true, PROBE_NOBODY);
+    step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 3, .applied = 3});
+    CU_ASSERT(!probe_status(p).leading && probe_note(p, RAFT_NOTE_LEADER) == NULL);
+    step(p, (struct raft_event){.type = RAFT_EV_APPLIED, .index = 4, .applied = 4});
+    CU_ASSERT(probe_status(p).leading && probe_note(p, RAFT_NOTE_LEADER) != NULL);
+    probe_free(p);
+}
+
+/* Who may have voted for a later leader does not count its own copies. */
+static void a_leader_that_forgot_its_vote_does_not_count_itself(void)
+{
+    struct probe *p = probe_new(&(struct probe_setup){.members = "ABCDE",
+                                                      .config = {.managed = true},
+                                                      .stored = {.term = 2, .vote_lost = true},
+                                                      .terms = log_112});
+    campaign_with(p, "BCD");
+    uint64_t term = probe_status(p).term;
+    probe_response(p, 'B', term, 4, true, PROBE_NOBODY);
+    probe_response(p, 'C', term, 4, true, PROBE_NOBODY);
+    CU_ASSERT(probe_status(p).commit == 0);
+    probe_response(p, 'D', term, 4, true, PROBE_NOBODY);
+    CU_ASSERT(probe_status(p).commit == 4);
+    probe_free(p);
+}
+
+static void a_heartbeat_commits_no_more_than_it_matches(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    probe_append(p, 'B', 2, 2, 3, 0, 1);
+    probe_append(p, 'B', 2, 2, 4, 0, 1);
+    CU_ASSERT(probe_status(p).pindex == 5);
+    probe_append(p, 'B', 2, 2, 3, 5, 0); /* says nothing about our entries 4 and 5 */
+    CU_ASSERT(probe_status(p).commit == 3);
+    probe_free(p);
+}
+
+static void a_second_leader_of_a_term_is_not_followed(void)
+{
+    struct probe *p = probe_follower(log_112, 2);
+    probe_append(p, 'B', 2, 2, 3, 0, 1);
+    probe_append(p, 'C', 2, 2, 4, 0, 1);
+    CU_ASSERT(probe_note(p, RAFT_NOTE_TWO_LEADERS) != NULL && probe_find(p, RAFT_DO_APPEND) == NULL);
+    CU_ASSERT(probe_status(p).pindex == 4 && probe_status(p).leader == probe_id('B'));
+    probe_free(p);
+}
+
+/* A follower whose last entry is of a later term than ours there is given ours of that place, too. */
+static void a_stream_begins_before_a_conflict(void)
+{
+    struct probe *p = leader();
+    struct raft_addr inbox = {RAFT_TO_CATCHUP, "catchcat"};
+    CU_ASSERT_FATAL(probe_status(p).term == 3 && raft_term_at(p->r, 3) == 2);
+    probe_response(p, 'B', 3, 3, false, inbox);
+    const struct raft_effect *f = probe_find(p, RAFT_DO_SEND_LOG);
+    CU_ASSERT(f != NULL && f->index == 3 && f->upto == 4);
+    probe_free(p);
+}
+
 /* ---- a disk that hangs */
 
 /* An entry that was lost before it was safe is not acknowledged when the disk comes back. */
@@ -413,6 +499,12 @@ static const struct unit_test tests[] = {
     UNIT_TEST(who_is_added_has_no_earlier_vote),
     UNIT_TEST(a_leader_waits_for_the_members_that_join),
     UNIT_TEST(who_is_cut_off_waits),
+    UNIT_TEST(a_new_term_has_a_new_vote),
+    UNIT_TEST(a_leader_is_told_so_when_its_first_entry_is_processed),
+    UNIT_TEST(a_leader_that_forgot_its_vote_does_not_count_itself),
+    UNIT_TEST(a_heartbeat_commits_no_more_than_it_matches),
+    UNIT_TEST(a_second_leader_of_a_term_is_not_followed),
+    UNIT_TEST(a_stream_begins_before_a_conflict),
     UNIT_TEST(acknowledgements_end_with_the_leadership),
     UNIT_TEST(what_was_damaged_meanwhile_is_not_acknowledged),
     UNIT_TEST(what_waits_for_the_disk_is_bounded),
