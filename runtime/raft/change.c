@@ -215,6 +215,9 @@ enum raft_rc raft_boot_size(struct raft *r, uint64_t size)
         return RAFT_NOT_LEADER;
     if (size < 2 || size < now->count || size > RAFT_PEERS_MAX)
         return RAFT_BAD_QUORUM;
+    /* A group that has booted says itself who belongs to it. */
+    if (r->role != RAFT_LEADER && now->boot == 0 && r->log.last > 0)
+        return RAFT_NOT_LEADER;
     if (r->role == RAFT_LEADER && raft_change_in_progress(r))
         return RAFT_CHANGE_IN_PROGRESS;
     if (r->role == RAFT_LEADER) {

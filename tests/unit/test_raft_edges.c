@@ -44,7 +44,8 @@ static void the_expected_size_is_set_before_there_is_a_leader(void)
     probe_free(p);
 
     p = probe_new(&(struct probe_setup){.members = "ABC", .stored = {.term = 2}, .terms = log_112});
-    CU_ASSERT(boot_size(p, 2) == RAFT_BAD_QUORUM); /* three are known */
+    CU_ASSERT(boot_size(p, 2) == RAFT_BAD_QUORUM);                              /* three are known */
+    CU_ASSERT(boot_size(p, 5) == RAFT_NOT_LEADER && probe_status(p).size == 3); /* it has booted */
     probe_free(p);
 }
 
