@@ -251,7 +251,8 @@ static void do_apply(struct raft_node *n, const struct raft_effect *f)
     }
 }
 
-static void do_apply_snapshot(struct raft_node *n, const struct raft_effect *f)
+/* When it cannot be read the entries behind it must not be handed up. */
+static int do_apply_snapshot(struct raft_node *n, const struct raft_effect *f)
 {
     struct raft_snapshot_file s;
     raft_id *ids = malloc(RAFT_PEERS_MAX * sizeof *ids);
@@ -259,11 +260,9 @@ static void do_apply_snapshot(struct raft_node *n, const struct raft_effect *f)
     if (rc == 0) {
         n->host.apply_snapshot(n->ctx, f->index, s.data);
         free(s.bytes);
-    } else {
-        n->error = rc; /* it was good when the node opened, or was written just now */
-        n->later.failed = true;
     }
     free(ids);
+    return rc; /* it was good when the node opened, or was written just now */
 }
 
 static void do_subscribe(struct raft_node *n, const struct raft_effect *f, bool on)
@@ -318,8 +317,7 @@ static int do_effect(struct raft_node *n, const struct raft_effect *f)
         do_apply(n, f);
         return 0;
     case RAFT_DO_APPLY_SNAPSHOT:
-        do_apply_snapshot(n, f);
-        return 0;
+        return do_apply_snapshot(n, f);
     case RAFT_DO_NOTIFY:
         n->host.note(n->ctx, f);
         return 0;
