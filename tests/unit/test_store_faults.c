@@ -510,6 +510,40 @@ static void test_unwritten_block_keeps_the_order(void)
     }
 }
 
+/* In a mode without syncs: what a block remembers is written again at the end, over two blocks, and both are
+ * on disk before its file goes. */
+static void test_unsynced_tombstones_before_unlinks(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (uint64_t cut = 1; cut <= 16; cut++) {
+            static const uint64_t removed[] = {2, 3, 5, 6, 8, 9, 11, 12};
+            struct rig r;
+            uint64_t purged;
+            start(&r, seed);
+            r.o.sync = STORE_SYNC_INTERVAL;
+            up(&r);
+            put(&r, "abbabbabbabbc");
+            for (size_t i = 0; i < sizeof removed / sizeof removed[0];
+                 i++) /* the block of c remembers most */
+                drop(&r, removed[i], STORE_REMOVE);
+            put(&r, "dd");
+            CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+            sim_disk_cut_at(r.sim, cut);
+            if (store_purge(r.s, SLICE_LIT("c"), 0, 0, &purged) == STORE_OK &&
+                store_commit(r.s) == STORE_OK) {
+                for (int i = 0; i < 5; i++) {
+                    storage_run(r.storage);
+                    storage_poll(r.host.port);
+                }
+            }
+            die(&r, true);
+            for (size_t i = 0; i < sizeof removed / sizeof removed[0]; i++)
+                CU_ASSERT_FALSE(has(&r, removed[i]));
+            stop(&r);
+        }
+    }
+}
+
 /* ---- damage ---- */
 
 static void flip(struct rig *r, const char *path, uint64_t at, uint8_t mask)
@@ -901,6 +935,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_update_follows_removals),
     UNIT_TEST(test_truncate_voids_the_journal),
     UNIT_TEST(test_unwritten_block_keeps_the_order),
+    UNIT_TEST(test_unsynced_tombstones_before_unlinks),
     UNIT_TEST(test_damaged_last_is_not_used_again),
     UNIT_TEST(test_damage_is_not_handed_on),
     UNIT_TEST(test_length_that_leads_too_far),

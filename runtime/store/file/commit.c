@@ -158,6 +158,45 @@ static uint64_t job_end(const struct file_store *fs, const struct block *b)
     return u->end < b->raw ? u->end : b->raw;
 }
 
+/* Submit a sync of a block's file, which has all its bytes already. STORE_NOT_FOUND: there is no file, which
+ * is damage that is reported elsewhere. */
+static enum store_rc begin_sync(struct block *b)
+{
+    struct file_store *fs = b->fs;
+    struct commit *c = &fs->commit;
+    if (b->file == NULL) {
+        int rc = storage_file_open(fs->host.port, fs->dir, b->index, false, &b->file);
+        if (rc < 0)
+            return rc == -ENOENT ? STORE_NOT_FOUND : files_rc(rc);
+    }
+    assert(!c->out && b->handed == b->raw);
+    c->write = (struct storage_write){.file = b->file};
+    c->block = b;
+    c->end = b->raw;
+    c->named = last_block(fs)->index;
+    c->out = true;
+    c->job = (struct storage_job){.writes = &c->write, .write_count = 1, .sync = true, .done = on_done};
+    c->job.new_names = b->new_name ? fs->msgs : NULL;
+    storage_submit(fs->host.port, &c->job);
+    return STORE_OK;
+}
+
+/* A file goes behind the job of `b`, and in this mode the older block is not synced that may remember
+ * removals in its place. NULL: none. */
+static struct block *to_sync_before(const struct file_store *fs, const struct block *b, uint64_t end)
+{
+    const struct later_unlink *u = fs->unlinks;
+    bool due = fs->unlink_count > 0 && (u->block < b->index || (u->block == b->index && u->end <= end));
+    if (fs->sync == STORE_SYNC_ALWAYS || !due)
+        return NULL;
+    for (size_t i = 0; i < fs->block_count && fs->blocks[i]->index < b->index; i++) {
+        struct block *older = fs->blocks[i];
+        if (older->needs_sync && (!older->tombs_known || older->tomb_max > 0))
+            return older;
+    }
+    return NULL;
+}
+
 /* The files that became useless before the job's end go behind it. */
 static bool take_unlinks(struct file_store *fs, struct commit *c)
 {
@@ -201,6 +240,16 @@ static void submit_next(struct file_store *fs)
     }
     if (b == NULL)
         b = last_block(fs);
+    for (struct block *older; (older = to_sync_before(fs, b, job_end(fs, b))) != NULL;) {
+        enum store_rc rc = begin_sync(older);
+        if (rc == STORE_OK)
+            return; /* on_done goes on here */
+        if (rc != STORE_NOT_FOUND) {
+            start_again(fs, rc);
+            return;
+        }
+        older->needs_sync = false;
+    }
     c->block = b;
     c->end = job_end(fs, b);
     c->named = last_block(fs)->index;
@@ -275,28 +324,13 @@ void fs_relieve(struct file_store *fs)
     }
 }
 
-/* Sync one block's file, which has all its bytes already. */
+/* Sync one block's file and wait for that. */
 static enum store_rc sync_block(struct block *b)
 {
-    struct file_store *fs = b->fs;
-    struct commit *c = &fs->commit;
-    if (b->file == NULL) {
-        int rc = storage_file_open(fs->host.port, fs->dir, b->index, false, &b->file);
-        if (rc == -ENOENT)
-            return STORE_OK; /* damage, which is reported elsewhere */
-        if (rc < 0)
-            return files_rc(rc);
-    }
-    assert(!c->out && b->handed == b->raw);
-    c->write = (struct storage_write){.file = b->file};
-    c->block = b;
-    c->end = b->raw;
-    c->named = last_block(fs)->index;
-    c->out = true;
-    c->job = (struct storage_job){.writes = &c->write, .write_count = 1, .sync = true, .done = on_done};
-    c->job.new_names = b->new_name ? fs->msgs : NULL;
-    storage_submit(fs->host.port, &c->job);
-    return fs_wait_idle(fs);
+    enum store_rc rc = begin_sync(b);
+    if (rc == STORE_NOT_FOUND)
+        return STORE_OK;
+    return rc == STORE_OK ? fs_wait_idle(b->fs) : rc;
 }
 
 enum store_rc fs_commit_and_wait(struct file_store *fs)
