@@ -115,11 +115,14 @@ static void count(struct tally *t, bool member, bool empty)
         *(empty ? &t->empty_strangers : &t->strangers) += 1;
 }
 
+/* Empty votes count like others during a rescue, and for the chosen first leader in the first term: nobody
+ * can have led before. */
 static struct tally tally(const struct raft *r)
 {
     struct tally t = {.members = r->double_votes};
     bool empty_counts = (r->rescue_until != RAFT_NEVER && r->log.last > 0) ||
-                        (r->preferred && r->initializing) || RAFT_BUG(RAFT_BUG_EMPTY_VOTES_COUNT);
+                        (r->preferred && r->initializing && r->term == 1) ||
+                        RAFT_BUG(RAFT_BUG_EMPTY_VOTES_COUNT);
     count(&t, raft_is_member(r, r->cfg.id), own_vote_empty(r));
     for (size_t i = 0; i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peers[i];

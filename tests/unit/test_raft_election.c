@@ -238,6 +238,24 @@ static void the_preferred_peer_runs_at_once_and_repeats(void)
     probe_free(p);
 }
 
+/* In a later term somebody may have led already, and who forgot that must not elect another. */
+static void the_preferred_peer_counts_empty_votes_in_the_first_term_alone(void)
+{
+    for (uint64_t term = 1; term <= 2; term++) {
+        struct probe *p = probe_new(
+            &(struct probe_setup){.members = "ABC",
+                                  .config = {.managed = true, .initializing = true, .preferred = true},
+                                  .stored = {.term = term - 1}});
+        probe_fire(p);
+        CU_ASSERT(probe_status(p).role == RAFT_CANDIDATE && probe_status(p).term == term);
+        probe_vote(p, term, 'B', true, true);
+        CU_ASSERT(probe_status(p).role == (term == 1 ? RAFT_LEADER : RAFT_CANDIDATE));
+        probe_vote(p, term, 'C', true, true);
+        CU_ASSERT(probe_status(p).role == RAFT_LEADER); /* all together */
+        probe_free(p);
+    }
+}
+
 static void never_asks(struct probe *p)
 {
     for (int i = 0; i < 20; i++) {
@@ -557,6 +575,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(a_new_stream_group_needs_a_quorum),
     UNIT_TEST(votes_that_do_not_count),
     UNIT_TEST(the_preferred_peer_runs_at_once_and_repeats),
+    UNIT_TEST(the_preferred_peer_counts_empty_votes_in_the_first_term_alone),
     UNIT_TEST(who_must_not_campaign),
     UNIT_TEST(members_in_doubt_do_not_campaign),
     UNIT_TEST(who_is_being_removed_leads_when_nobody_else_does),
