@@ -284,8 +284,10 @@ static void init(struct client *c, struct client_host *h)
     env_random(h->env, &c->subs.seed, sizeof c->subs.seed);
     codec_client_init(&c->parser);
     const struct client_settings *s = client_settings(h);
-    c->auth_required = accounts_auth_required(accounts_now(&h->accounts));
-    client_bind(c, accounts_global(accounts_now(&h->accounts)), NULL); /* without a limit: it never refuses */
+    const struct accounts *t = accounts_now(&h->accounts);
+    c->judged_by = accounts_generation(t);
+    c->auth_required = accounts_auth_required(t);
+    client_bind(c, accounts_global(t), NULL); /* without a limit: it never refuses */
     apply_settings(c, s);
     describe_peer(c);
 }

@@ -66,7 +66,8 @@ struct client *client_of(struct net_conn *conn);
 /* Tell a client that the server is in lame duck mode, if it can understand that. */
 void client_send_lame_duck(struct client *c);
 
-/* After host->settings and host->accounts were replaced: apply the new limits, and authorise the client anew.
+/* After host->settings and host->accounts were replaced: apply the new limits, and authorise the client anew,
+ * unless that has happened already: a loop may hear of the reload behind who came after it.
  * Who is no longer let in is closed; subscriptions that are no longer allowed are removed, and the client is
  * told. */
 void client_reloaded(struct client *c);

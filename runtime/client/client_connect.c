@@ -285,6 +285,7 @@ static void settle_subs(struct client *c)
 static void conclude(struct client *c, struct auth_attempt *t)
 {
     note(c, &t->auth);
+    c->judged_by = t->auth.generation;
     if (t->auth.verdict != AUTH_OK) {
         if (t->auth.certificate)
             t->request.user = t->auth.unnamed->name;
@@ -457,6 +458,8 @@ void client_reloaded(struct client *c)
     client_settings_changed(c);
     if (c->conn.closing || c->auth != NULL || c->stage != STAGE_OPEN)
         return; /* a check under way begins again by itself, and one to come will see the new table */
+    if (c->judged_by == accounts_generation(t))
+        return;
     struct codec_connect o = options_so_far(c);
     if (accounts_moved(t, o.user, o.nkey, c->account)) {
         client_close(c, CLOSE_CLIENT);

@@ -64,7 +64,8 @@ struct client {
     int64_t stall_budget;       /* ns left of this read's 10 ms */
     int64_t stalled_for;        /* ns to wait before the next message; set by a delivery */
     int64_t stall_wait;         /* ns of the wait under way */
-    uint64_t consumed;          /* bytes of the stream that the parser is done with */
+    uint64_t judged_by; /* generation of the accounts that it began or was authenticated with, the latest */
+    uint64_t consumed;  /* bytes of the stream that the parser is done with */
     uint64_t in_msgs, in_bytes;
     uint32_t max_payload; /* of this connection; UINT32_MAX: no limit */
     uint32_t max_subs;
