@@ -217,8 +217,8 @@ static inline size_t env_pipe_unsent(struct env_pipe *p)
 {
     return p->ops->pipe_unsent(p);
 }
-/* [loop, or any before it is attached] Close and free; with `reset` the peer sees a reset instead of an end.
- */
+/* [loop, or any before it is attached] Close and free. The peer sees an end, whatever of its bytes nobody has
+ * read (up to 1 MiB of them, and none that come later); with `reset` it sees a reset. */
 static inline void env_pipe_close(struct env_pipe *p, bool reset)
 {
     p->ops->pipe_close(p, reset);

@@ -181,8 +181,8 @@ static enum store_rc begin_sync(struct block *b)
     return STORE_OK;
 }
 
-/* A file goes behind the job of `b`, and in this mode the older block is not synced that may remember
- * removals in its place. NULL: none. */
+/* The next block to sync before the job of `b`, behind which a file goes: it may remember removals in place
+ * of that file, and in this mode no commit has synced it. NULL: there is none. */
 static struct block *to_sync_before(const struct file_store *fs, const struct block *b, uint64_t end)
 {
     const struct later_unlink *u = fs->unlinks;
