@@ -188,6 +188,15 @@ static bool subject_is_full(const struct crash_book *b, const struct crash_fate 
     return b->n.limits.max_per_subject > 0 && younger >= b->n.limits.max_per_subject;
 }
 
+/* The stream's own limits may have taken it. */
+static bool stream_is_full(const struct crash_book *b, const struct store_state *st,
+                           const struct crash_fate *f)
+{
+    const struct store_limits *l = &b->n.limits;
+    return l->discard == STORE_DISCARD_OLD && f->m.seq < st->first &&
+           (l->max_bytes > 0 || (l->max_msgs > 0 && st->msgs == (uint64_t)l->max_msgs));
+}
+
 /* A limit has taken it for one that should not be there.
  *
  * Nothing records a removal by a subject's limit. When younger messages of the subject are removed, too, and
@@ -198,14 +207,22 @@ static bool crowded_out(const struct crash_book *b, const struct store_state *st
                         bool weak, struct sight *seen)
 {
     const struct store_limits *l = &b->n.limits;
-    bool full = l->discard == STORE_DISCARD_OLD && f->m.seq < st->first &&
-                (l->max_bytes > 0 || (l->max_msgs > 0 && st->msgs == (uint64_t)l->max_msgs));
+    bool full = stream_is_full(b, st, f);
     if (weak)
         return full || subject_is_full(b, f);
     if (!full || l->max_per_subject <= 0 || seen->risen == 0)
         return false;
     seen->risen -= l->max_bytes <= 0; /* by bytes one may push out several */
     return true;
+}
+
+/* Whose removal was in flight may have risen and gone again by a limit, which nothing records. */
+static void settle_absence(const struct crash_book *b, const struct store_state *st, struct crash_fate *f,
+                           uint64_t acked)
+{
+    f->by_limit |= f->died > acked && (subject_is_full(b, f) || stream_is_full(b, st, f));
+    if (f->died == 0)
+        f->died = b->op;
 }
 
 /* What must be there is there. */
@@ -232,8 +249,8 @@ static void judge_absent(struct crash_book *b, const struct store_state *st, uin
                        (unsigned long long)f->m.seq, (unsigned long long)f->died);
         if (lives(b, f))
             f->died = 0;
-        else if (f->died == 0)
-            f->died = b->op;
+        else
+            settle_absence(b, st, f, acked);
     }
 }
 

@@ -298,16 +298,18 @@ static void down(struct model *m)
     m->storage = NULL;
 }
 
-/* A stream whose removal was under way: without meta.inf nobody opens it again. */
-static bool was_removed(struct stream *t)
+/* A stream whose removal was under way: without meta.inf nobody opens it again. STORE_NOT_FOUND: it was not
+ * removed. */
+static enum store_rc finish_removal(struct stream *t)
 {
     char path[DISK_PATH_MAX];
     struct disk_stat st;
     struct disk *d = sim_disk_base(t->m->disk);
     files_path(path, t->dir, "meta.inf");
-    if (!t->destroying || disk_stat(d, path, &st) == 0)
-        return false;
-    return files_remove_tree(d, t->dir) == STORE_OK;
+    int rc = t->destroying ? disk_stat(d, path, &st) : 0;
+    if (rc == 0)
+        return STORE_NOT_FOUND;
+    return rc == -ENOENT ? files_remove_tree(d, t->dir) : files_rc(rc);
 }
 
 static void begin_anew(struct stream *t)
@@ -332,9 +334,11 @@ static bool up(struct model *m)
                                   .random_ctx = m->sched};
     for (size_t i = 0; i < m->streams; i++) {
         struct stream *t = &m->stream[i];
-        if (was_removed(t))
+        enum store_rc rc = finish_removal(t);
+        if (rc == STORE_OK)
             begin_anew(t);
-        enum store_rc rc = open_stream(t);
+        if (rc == STORE_OK || rc == STORE_NOT_FOUND)
+            rc = open_stream(t);
         if (rc == STORE_OK)
             continue;
         if (!is_disk_trouble(rc) || (!m->faulty && !sim_disk_is_off(m->disk)))
@@ -793,14 +797,18 @@ static void do_reopen(struct stream *t)
     storage_poll(m->host.port);
     if (sim_disk_is_off(m->disk))
         return;
-    if (rc != STORE_OK || !well)
+    bool failed = t->failed && is_disk_trouble(rc); /* before the disk was well again */
+    if ((rc != STORE_OK && !failed) || !well)
         wrong(t, "close", rc);
-    t->book.synced = t->book.acked = op;
+    if (!failed)
+        t->book.synced = t->book.acked = op;
     rc = open_stream(t);
     if (sim_disk_is_off(m->disk))
         return;
     if (rc != STORE_OK)
         wrong(t, "open after close", rc);
+    else if (failed)
+        judge(t, false);
     else
         look(t);
 }
