@@ -118,13 +118,17 @@ static enum store_rc expire_ttl(struct expire_run *x)
         expiry_heap_pop(&fs->ttl);
         if (b == NULL || !block_is_live(b, e.seq))
             continue;
+        unsigned generation = fs->generation;
         enum store_rc rc = block_message(b, e.seq, &m);
         if (rc == STORE_OK && !handed_lately(x, e.seq))
             rc = let_go(x, b, &m, STORE_EXPIRED_TTL);
         if (rc == STORE_OK && fs->limits.marker_ttl_ns > 0 && !ttl_add(fs, x->now + HAND_AGAIN, e.seq))
             rc = STORE_NO_MEMORY;
-        if (rc != STORE_OK && rc != STORE_NOT_FOUND)
+        if (rc != STORE_OK && rc != STORE_NOT_FOUND) {
+            if (fs->generation == generation && expiry_heap_reserve(&fs->ttl)) /* else a reload has it anew */
+                expiry_heap_push(&fs->ttl, e.at, e.seq);
             return rc;
+        }
     }
     if (fs->ttl.count > 0)
         due_at(x, fs->ttl.item[0].at);
@@ -150,6 +154,8 @@ enum store_rc fs_expire(struct store *s, int64_t now, size_t max, int64_t *next_
     enum store_rc rc = fs->limits.max_age_ns > 0 ? expire_age(&x) : STORE_OK;
     if (rc == STORE_OK && fs->limits.allow_ttl)
         rc = expire_ttl(&x);
+    if (rc != STORE_OK)
+        due_at(&x, now); /* what could not go is to be tried again */
     if (fs->msg_count == 0)
         seqmap_free(&fs->handed_up);
     if (x.due != STORE_TIME_NONE)
