@@ -57,19 +57,14 @@ static void tell(struct file_store *fs, enum store_rc rc)
         fs->hooks.progress(fs->hooks.ctx, p, rc);
 }
 
-/* The files whose ends are not to be trusted. Without memory for it nothing can be said of them: the process
- * ends here as in a crash, and the next start reads them. */
+/* The files whose ends are not to be trusted. */
 static void note_cuts(struct file_store *fs)
 {
-    fs->cuts = realloc(fs->cuts, (fs->cut_count + fs->block_count) * sizeof fs->cuts[0]);
-    if (fs->cuts == NULL)
-        abort();
     for (size_t i = 0; i < fs->block_count; i++) {
         const struct block *b = fs->blocks[i];
         bool cut = b->durable < b->raw;
         if (cut || b->needs_sync)
-            fs->cuts[fs->cut_count++] =
-                (struct cut_file){.block = b->index, .size = cut ? b->durable : UINT64_MAX};
+            fs_note_cut(fs, (struct cut_file){.block = b->index, .size = cut ? b->durable : UINT64_MAX});
     }
 }
 

@@ -166,6 +166,13 @@ struct later_unlink {
     uint64_t end;   /* and its plain bytes, when the file became useless */
 };
 
+/* A file whose tail a failed write has left. */
+struct cut_file {
+    uint32_t block;
+    uint64_t size; /* UINT64_MAX: all is good that is there, if only it is on disk */
+    bool again;    /* it was tried before */
+};
+
 struct file_store {
     struct store base;
     struct store_host host;
@@ -229,15 +236,11 @@ struct file_store {
     bool over_limits;      /* there may be too much, because a removal has failed */
     int64_t index_due;
     int64_t sync_due;
-    size_t maintain_at;   /* block to look at next */
-    uint64_t idle_mark;   /* `written` when it was last seen to change ... */
-    int64_t idle_since;   /* ... and when */
-    uint32_t next_number; /* of a new block, at least */
-    struct cut_file {     /* files whose tails a failed write has left: cut before anything is read again */
-        uint32_t block;
-        uint64_t size; /* UINT64_MAX: all is good that is there, if only it is on disk */
-        bool again;    /* it was tried before */
-    } * cuts;
+    size_t maintain_at;    /* block to look at next */
+    uint64_t idle_mark;    /* `written` when it was last seen to change ... */
+    int64_t idle_since;    /* ... and when */
+    uint32_t next_number;  /* of a new block, at least */
+    struct cut_file *cuts; /* cut before anything is read again */
     size_t cut_count;
 };
 
@@ -406,6 +409,12 @@ enum store_rc block_convert(struct block *); /* to the cipher and key that are c
 /* recover.c, rebuild.c, index_file.c, file_store.c, maintain.c, lost.c, expire.c */
 /* How much of the block's file of that size counts. */
 uint64_t fs_sound_size(const struct block *, uint64_t size);
+/* The block's file ends at `size` for good. Where that is seen and may not be on disk, the next reload sees
+ * to it. */
+enum store_rc fs_cut_file(const struct block *, uint64_t size);
+/* The file is to be cut before it is read again. Without memory for the note nothing can be said of the file:
+ * the process ends here as in a crash, and the next start reads it. */
+void fs_note_cut(struct file_store *, struct cut_file);
 struct block_numbers {
     uint32_t *numbers; /* rising; malloc'ed */
     size_t count;

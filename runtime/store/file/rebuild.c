@@ -34,14 +34,14 @@ static bool ends_in_zeros(const uint8_t *bytes, const struct damage *d)
 
 /* Which sequences were there: the one that the record claims if that can be, else all that are missing. With
  * nothing behind it that tells (after is 0) the claim holds only for the very next one: it may be what is
- * damaged. */
+ * damaged. Then it may also name one that was removed. */
 static void report_damage(struct rebuild *rb, const struct block *b, const struct damage *d, uint64_t after)
 {
     uint64_t before = b->last > rb->floor ? b->last : rb->floor;
     fs_log(rb->fs, 2, "%zu damaged bytes at offset %zu between sequences %llu and %llu", d->len, d->at,
            (unsigned long long)before, (unsigned long long)after);
     bool may_be = after != 0 ? d->seq > before && d->seq < after : d->seq == before + 1;
-    if (d->one && may_be)
+    if (d->one && may_be && !seqset_has(&rb->tombs, d->seq))
         fs_add_lost(rb->fs, d->seq, d->seq, d->len);
     else if (after > before + 1)
         fs_add_lost(rb->fs, before + 1, after - 1, d->len);
@@ -133,7 +133,7 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
     }
     if (open.len > 0)
         report_damage(rb, b, &open, 0);
-    if (s.mended && !rb->damaged) {
+    if (s.mended > 0 && !rb->damaged) {
         rb->damaged = true;
         buf_bytes(&rb->sound, plain->ptr, rb->torn ? rb->good_end : plain->len);
     }
@@ -170,18 +170,8 @@ static enum store_rc mend_file(struct rebuild *rb, struct block *b, struct byte_
         return STORE_OK;
     if (fs->encrypted || b->compressed)
         return block_rewrite(b, slice_make(plain->ptr, rb->good_end), false);
-    char path[DISK_PATH_MAX];
-    struct disk_file *f;
-    block_path(b, ".blk", path);
-    int rc = disk_open(fs->host.disk, path, DISK_WRITE, &f);
-    if (rc < 0)
-        return files_rc(rc);
-    rc = disk_truncate(f, rb->good_end);
-    if (rc == 0)
-        rc = disk_sync(f);
-    disk_close(f);
     b->raw = b->handed = b->durable = b->disk = rb->good_end;
-    return files_rc(rc);
+    return fs_cut_file(b, rb->good_end);
 }
 
 /* Read a block into its description. *keep false: it holds nothing and goes. */

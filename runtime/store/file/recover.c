@@ -280,6 +280,33 @@ static int write_again(struct disk_file *f, uint64_t size)
     return n < 0 ? (int)n : 0;
 }
 
+void fs_note_cut(struct file_store *fs, struct cut_file c)
+{
+    struct cut_file *grown = realloc(fs->cuts, (fs->cut_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        abort();
+    fs->cuts = grown;
+    fs->cuts[fs->cut_count++] = c;
+}
+
+enum store_rc fs_cut_file(const struct block *b, uint64_t size)
+{
+    char path[DISK_PATH_MAX];
+    struct disk_file *f;
+    block_path(b, ".blk", path);
+    int rc = disk_open(b->fs->host.disk, path, DISK_WRITE, &f);
+    if (rc < 0)
+        return files_rc(rc);
+    rc = disk_truncate(f, size);
+    if (rc == 0) {
+        rc = disk_sync(f);
+        if (rc < 0)
+            fs_note_cut(b->fs, (struct cut_file){.block = b->index, .size = size, .again = true});
+    }
+    disk_close(f);
+    return files_rc(rc);
+}
+
 /* Cut the tails that a failed write has left, for good: what was reported as failed must not come back after
  * a crash. */
 static enum store_rc cut_tails(struct file_store *fs)

@@ -59,17 +59,7 @@ static enum store_rc cut_block(struct block *b, size_t place)
         return rc;
     if (fs->encrypted || b->compressed)
         return block_rewrite(b, slice_make(m->buf->bytes, place), false);
-    char path[DISK_PATH_MAX];
-    struct disk_file *f;
-    block_path(b, ".blk", path);
-    int disk_rc = disk_open(fs->host.disk, path, DISK_WRITE, &f);
-    if (disk_rc < 0)
-        return files_rc(disk_rc);
-    disk_rc = disk_truncate(f, place);
-    if (disk_rc == 0)
-        disk_rc = disk_sync(f);
-    disk_close(f);
-    return files_rc(disk_rc);
+    return fs_cut_file(b, place);
 }
 
 /* The first block that may have records above the new last: of a block without messages, `last` does not tell
