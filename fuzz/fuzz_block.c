@@ -5,9 +5,20 @@
 #include "store/format/hash.h"
 #include "store/format/record.h"
 
-#include <string.h>
+/* The bytes stand in the block, but for one bit at most. */
+static bool stands_in(const uint8_t *bytes, size_t len, slice block)
+{
+    for (size_t at = 0; at + len <= block.len; at++) {
+        unsigned wrong = 0;
+        for (size_t i = 0; i < len && wrong < 2; i++)
+            wrong += (unsigned)__builtin_popcount(bytes[i] ^ block.ptr[at + i]);
+        if (wrong < 2)
+            return true;
+    }
+    return false;
+}
 
-/* The record without its length, which may have been put right. */
+/* The record without its length, which may have been put right, as may a bit of the rest. */
 static void check_stands_in(const struct store_msg *m, slice block)
 {
     struct hash_key key = hash_key_block(SLICE_LIT("ONE"), 1);
@@ -15,7 +26,7 @@ static void check_stands_in(const struct store_msg *m, slice block)
     uint8_t *record = malloc(size);
     fuzz_check(record != NULL);
     fuzz_check(record_encode_message(record, &key, m->seq, m->ts, m->subject, m->hdr, m->data) == size);
-    fuzz_check(memmem(block.ptr, block.len, record + 4, size - 4) != NULL);
+    fuzz_check(stands_in(record + 4, size - 4, block));
     free(record);
 }
 

@@ -20,6 +20,7 @@ struct rot_record {
 struct rot_layout {
     struct rot_record *record; /* by rising block and place */
     size_t count, cap;
+    bool broken; /* some block is damaged already */
 };
 
 /* Append what the files of this block hold that can be read. In a block that is compressed, or damaged

@@ -701,7 +701,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *pattern, char *path, uint64_t 
     uint64_t place;
     if (!sim_disk_pick(d, pattern, p, &place))
         return false;
-    sim_disk_flip(d, p, place, (uint8_t)(1u << sched_below(d->sched, 8)));
+    sim_disk_flip(d, p, place, (uint8_t)(1 + sched_below(d->sched, 255)));
     if (path != NULL)
         memcpy(path, p, strlen(p) + 1);
     if (at != NULL)

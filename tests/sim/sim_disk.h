@@ -112,8 +112,9 @@ int sim_disk_flip(struct sim_disk *d, const char *path, uint64_t at, uint8_t mas
 /* A random place in a random non-empty file whose path (from the root, "/a/b") matches, to be flipped: false
  * when there is none. `path` has DISK_PATH_MAX bytes. */
 bool sim_disk_pick(struct sim_disk *d, const char *pattern, char *path, uint64_t *at);
-/* Flip one random bit in one random non-empty file whose path (from the root, "/a/b") matches: false when
- * there is none. The place is told when `path` (DISK_PATH_MAX bytes) and `at` are not NULL. */
+/* Flip random bits of one byte (rarely only one, which the store can mend) in one random non-empty file whose
+ * path (from the root, "/a/b") matches: false when there is none. The place is told when `path`
+ * (DISK_PATH_MAX bytes) and `at` are not NULL. */
 bool sim_disk_rot(struct sim_disk *d, const char *pattern, char *path, uint64_t *at);
 
 /* From now on a read of a file whose path matches (as in a rule) returns one flipped bit, with chance

@@ -23,6 +23,7 @@ struct rig {
     unsigned failures;
     enum store_rc last_failure;
     uint64_t durable_seq, lost_first, lost_last;
+    unsigned losses; /* reported */
 };
 
 static void on_random(void *ctx, void *buf, size_t len)
@@ -64,6 +65,7 @@ static void on_lost(void *ctx, struct store_lost what)
     struct rig *r = ctx;
     r->lost_first = what.first;
     r->lost_last = what.last;
+    r->losses++;
 }
 
 static enum store_rc try_up(struct rig *r)
@@ -202,21 +204,34 @@ static void check_next(struct rig *r, uint64_t next)
     }
 }
 
-/* Two stores with a message each that is safe in the journal alone. */
-static struct store *journaled_pair(struct rig *r)
+/* A second store: what both commit together goes through the journal. */
+static struct store *open_other(struct rig *r)
 {
     struct store *other;
-    uint64_t seq;
-    struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
     struct file_store_options o = r->o;
     o.dir = "/js/T";
     o.name = SLICE_LIT("T");
     o.hooks = (struct store_hooks){0};
     CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &other), STORE_OK);
+    return other;
+}
+
+/* A message in each that is safe in the journal alone. */
+static void put_in_journal(struct rig *r, struct store *other, size_t data_len)
+{
+    static const uint8_t data[100];
+    uint64_t seq;
+    struct store_append a = {.ts = NOW, .subject = SLICE_LIT("a"), .data = slice_make(data, data_len)};
     CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
     CU_ASSERT_EQUAL(store_commit(other), STORE_OK);
-    put(r, "a");
+    CU_ASSERT_EQUAL(store_append(r->s, &a, NOW, &seq), STORE_OK);
     CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
+}
+
+static struct store *journaled_pair(struct rig *r)
+{
+    struct store *other = open_other(r);
+    put_in_journal(r, other, 69);
     return other;
 }
 
@@ -438,7 +453,6 @@ static void test_truncate_remembers_limits(void)
 static void test_truncate_voids_the_journal(void)
 {
     struct rig r;
-    struct store *other;
     uint64_t seq;
     start(&r, 1);
     r.o.block_size = 600;
@@ -447,11 +461,7 @@ static void test_truncate_voids_the_journal(void)
     put(&r, "aaa");
     drop(&r, 2, STORE_REMOVE);
     CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
-    struct file_store_options o = r.o;
-    o.dir = "/js/T";
-    o.name = SLICE_LIT("T");
-    o.hooks = (struct store_hooks){0};
-    CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &other), STORE_OK);
+    struct store *other = open_other(&r);
     struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
     CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
     CU_ASSERT_EQUAL(store_commit(other), STORE_OK); /* waits, so that a group is more than one file */
@@ -569,7 +579,7 @@ static void test_damaged_last_is_not_used_again(void)
     start(&r, 1);
     up(&r);
     put(&r, "aaa");
-    damage(&r, 1, 250, 1); /* in the third one's body, so that index.db fits */
+    damage(&r, 1, 250, 3); /* in the third one's body, so that index.db fits */
     CU_ASSERT_EQUAL(store_remove(r.s, 3, STORE_REMOVE, &removed), STORE_OK);
     CHECK(&r, 1, 2);
     check_next(&r, 4);
@@ -586,7 +596,7 @@ static void test_damage_is_not_handed_on(void)
     start(&r, 1);
     up(&r);
     put(&r, "aaab");
-    damage(&r, 1, 150, 1);
+    damage(&r, 1, 150, 3);
     store_state(r.s, &st);
     CU_ASSERT_EQUAL(st.msgs, 4);
     CU_ASSERT_FALSE(has(&r, 2));
@@ -605,6 +615,48 @@ static void test_damage_is_not_handed_on(void)
     }
     check_next(&r, 5);
     stop(&r);
+}
+
+static void read_block(struct rig *r, const char *path, uint8_t out[300])
+{
+    struct disk_file *f;
+    CU_ASSERT_EQUAL_FATAL(disk_open(r->disk, path, DISK_READ, &f), 0);
+    CU_ASSERT_EQUAL(disk_pread(f, out, 300, 0), 300);
+    disk_close(f);
+}
+
+/* A single wrong bit costs nothing, wherever it is (but for the subject's length, which has no checksum), and
+ * the file is put right. */
+static void test_single_bit_is_mended(void)
+{
+    for (uint64_t bit = 0; bit < 8 * 200; bit++) {
+        uint64_t at = 100 + bit / 8;
+        uint8_t before[300], after[300];
+        struct rig r;
+        if (at % 100 == 20 || at % 100 == 21)
+            continue;
+        start(&r, bit);
+        if (bit % 3 == 0)
+            r.o.keys = (struct store_keys){.key = SLICE_LIT("secret"), .info = SLICE_LIT("ACC")};
+        up(&r);
+        put(&r, "abc");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        if (bit % 2 == 0) /* else the block is the last one, of which index.db tells the end */
+            put(&r, "d");
+        down(&r);
+        if (bit % 5 == 0)
+            CU_ASSERT_EQUAL(disk_unlink(r.disk, "/js/S/msgs/index.db"), 0);
+        read_block(&r, "/js/S/msgs/1.blk", before);
+        flip(&r, "/js/S/msgs/1.blk", at, (uint8_t)(1u << bit % 8));
+        up(&r);
+        check(&r, (const uint64_t[]){1, 2, 3, 4}, bit % 2 == 0 ? 4 : 3);
+        CU_ASSERT_EQUAL(r.losses, 0);
+        if (bit % 3 != 0) { /* else the block may have been written anew, under a new key */
+            read_block(&r, "/js/S/msgs/1.blk", after);
+            CU_ASSERT_EQUAL(memcmp(before, after, sizeof after), 0);
+        }
+        stop(&r);
+    }
 }
 
 /* The damaged length of a record leads, by chance, to the place of another one. */
@@ -706,6 +758,83 @@ static void test_replay_over_a_compressed_block(void)
     CHECK(&r, 1, 2, 3, 4);
     CU_ASSERT_EQUAL(r.lost_first, 0);
     stop(&r);
+}
+
+/* Blocks are written anew, what voids the journal's older entries is damaged, and the stores open again. */
+static void lose_the_void(struct rig *r, struct store *other)
+{
+    struct disk_stat st;
+    CU_ASSERT_EQUAL(store_sync_now(r->s), STORE_OK);
+    CU_ASSERT_EQUAL(store_maintain(r->s, NOW), STORE_OK);
+    CU_ASSERT_EQUAL(disk_stat(r->disk, "/js/S/msgs/1.blk", &st), 0);
+    CU_ASSERT(st.size <= 100);
+    CU_ASSERT_EQUAL(disk_stat(r->disk, "/js/midge.journal.1", &st), 0);
+    sim_disk_kill(r->sim);
+    store_close(other, NOW);
+    down(r);
+    flip(r, "/js/midge.journal.1", st.size - 1, 1);
+    sim_disk_start(r->sim);
+    up(r);
+}
+
+/* Entries that begin behind the end of what the block has become. */
+static void test_replay_behind_the_end(void)
+{
+    struct rig r;
+    start(&r, 1);
+    up(&r);
+    put(&r, "a");
+    CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+    struct store *other = journaled_pair(&r);
+    put_in_journal(&r, other, 1);
+    put(&r, "aa");
+    drop(&r, 1, STORE_REMOVE);
+    drop(&r, 2, STORE_REMOVE);
+    lose_the_void(&r, other);
+    CHECK(&r, 3, 4, 5);
+    CU_ASSERT_EQUAL(r.lost_first, 0);
+    CU_ASSERT_FALSE(exists(&r, "/js/S/msgs/1.blk.damaged"));
+    stop(&r);
+}
+
+/* An entry that is shorter than the record that has taken its place. */
+static void test_replay_over_a_longer_record(void)
+{
+    struct rig r;
+    start(&r, 1);
+    up(&r);
+    struct store *other = open_other(&r);
+    put_in_journal(&r, other, 1);
+    put(&r, "aaa");
+    drop(&r, 1, STORE_REMOVE);
+    drop(&r, 2, STORE_REMOVE);
+    lose_the_void(&r, other);
+    CHECK(&r, 3, 4);
+    CU_ASSERT_EQUAL(r.lost_first, 0);
+    stop(&r);
+}
+
+/* What the journal holds for a block whose key is damaged can not be put there: that is said. */
+static void test_replay_without_the_key(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        start(&r, seed);
+        r.o.keys = (struct store_keys){.key = SLICE_LIT("secret"), .info = SLICE_LIT("ACC")};
+        up(&r);
+        down(&r);
+        up(&r); /* with an index.db that says that the block is empty, as it may be again */
+        struct store *other = journaled_pair(&r);
+        sim_disk_crash(r.sim);
+        store_close(other, NOW);
+        down(&r);
+        flip(&r, "/js/S/msgs/1.key", 40, 3);
+        sim_disk_start(r.sim);
+        up(&r);
+        check(&r, NULL, 0);
+        CU_ASSERT(r.losses > 0);
+        stop(&r);
+    }
 }
 
 /* ---- failing calls ---- */
@@ -900,6 +1029,54 @@ static void test_sync_after_a_failed_one(void)
     }
 }
 
+/* A cut that is seen is on disk, too, though its own sync has failed: what came back with the power would be
+ * a message that was gone already. */
+static void test_cut_after_a_failed_sync(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        start(&r, seed);
+        r.o.block_size = 600;
+        up(&r);
+        put(&r, "aab");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        fail(&r, SIM_OP(SIM_SYNC), "/js/S/msgs/1.blk", 0, 1);
+        CU_ASSERT_EQUAL(store_truncate(r.s, 2, NOW), STORE_IO);
+        CHECK(&r, 1, 2);
+        die(&r, true);
+        CHECK(&r, 1, 2);
+        stop(&r);
+    }
+}
+
+/* A message whose time has come and which can not be read just now goes when it can. */
+static void test_expiry_is_tried_again(void)
+{
+    struct rig r;
+    start(&r, 1);
+    r.o.limits.allow_ttl = true;
+    up(&r);
+    uint64_t seq;
+    int64_t due;
+    struct store_append a = {.ts = NOW,
+                             .ttl_s = 1,
+                             .subject = SLICE_LIT("t"),
+                             .hdr = SLICE_LIT("NATS/1.0\r\nNats-TTL: 1\r\n\r\n")};
+    CU_ASSERT_EQUAL(store_append(r.s, &a, NOW, &seq), STORE_OK);
+    put(&r, "aaaa");
+    down(&r);
+    up(&r);
+    int64_t late = NOW + 2000000000;
+    fail(&r, SIM_OP(SIM_OPEN), "/js/S/msgs/1.blk", 0, 1);
+    CU_ASSERT_EQUAL(store_expire(r.s, late, SIZE_MAX, &due), STORE_IO);
+    CU_ASSERT_EQUAL(due, late + 250000000);
+    CHECK(&r, 1, 2, 3, 4, 5);
+    CU_ASSERT_EQUAL(store_expire(r.s, due, SIZE_MAX, &due), STORE_OK);
+    CU_ASSERT_EQUAL(due, STORE_TIME_NONE);
+    CHECK(&r, 2, 3, 4, 5);
+    stop(&r);
+}
+
 /* What the journal holds for a block is not given up because the block's key can not be read just now. */
 static void test_replay_waits_for_the_key(void)
 {
@@ -938,10 +1115,14 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_unsynced_tombstones_before_unlinks),
     UNIT_TEST(test_damaged_last_is_not_used_again),
     UNIT_TEST(test_damage_is_not_handed_on),
+    UNIT_TEST(test_single_bit_is_mended),
     UNIT_TEST(test_length_that_leads_too_far),
     UNIT_TEST(test_last_block_without_its_key),
     UNIT_TEST(test_replay_over_a_damaged_length),
     UNIT_TEST(test_replay_over_a_compressed_block),
+    UNIT_TEST(test_replay_behind_the_end),
+    UNIT_TEST(test_replay_over_a_longer_record),
+    UNIT_TEST(test_replay_without_the_key),
     UNIT_TEST(test_failed_write),
     UNIT_TEST(test_refused_erase),
     UNIT_TEST(test_erased_last_without_tombstone),
@@ -950,6 +1131,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_skipped_last_is_kept),
     UNIT_TEST(test_failure_behind_a_removal),
     UNIT_TEST(test_sync_after_a_failed_one),
+    UNIT_TEST(test_cut_after_a_failed_sync),
+    UNIT_TEST(test_expiry_is_tried_again),
     UNIT_TEST(test_replay_waits_for_the_key),
 };
 UNIT_MAIN("store faults", tests)

@@ -5,6 +5,7 @@
 #include "store/format/bytes.h"
 #include "store/format/envelope.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* No block file is larger: a block of full size and one oversize record. */
@@ -111,6 +112,35 @@ static void neutralize(struct image *m, const struct damage *d)
     }
 }
 
+/* A record was mended in memory: in the file, too, or with the next damage beside it both would be lost.
+ * Where that fails the next load tries again. */
+static void heal(const struct block *b, const struct image *m, size_t at, size_t size)
+{
+    struct file_store *fs = b->fs;
+    char path[DISK_PATH_MAX];
+    struct disk_file *f = NULL;
+    uint8_t *bytes = malloc(size);
+    int rc = bytes == NULL ? -ENOMEM : 0;
+    block_path(b, ".blk", path);
+    if (rc == 0)
+        memcpy(bytes, m->buf->bytes + at, size);
+    if (rc == 0 && fs->encrypted && !b->plain_file && !crypt_block(&b->key, at, bytes, bytes, size))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = disk_open(fs->host.disk, path, DISK_WRITE, &f);
+    if (f != NULL) {
+        ssize_t n = disk_pwrite(f, bytes, size, at);
+        rc = n < 0 ? (int)n : disk_sync(f);
+        disk_close(f);
+    }
+    free(bytes);
+    if (rc == 0)
+        fs_log(fs, 2, "Block %u: the damaged record at offset %zu was mended", b->index, at);
+    else
+        fs_log(fs, 3, "Block %u: the damaged record at offset %zu was mended, but not in the file: %s",
+               b->index, at, store_rc_text(files_rc(rc)));
+}
+
 /* Note the place of every message record, in the order of sequences. */
 static enum store_rc index_records(struct block *b, struct image *m)
 {
@@ -119,10 +149,14 @@ static enum store_rc index_records(struct block *b, struct image *m)
     struct damage d;
     size_t at;
     uint64_t last = 0, live = 0;
+    size_t mended = 0;
     bool damaged = false;
     enum salvage_rc rc;
     m->count = 0;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
+        if (s.mended > mended && !b->compressed)
+            heal(b, m, at, r.size);
+        mended = s.mended;
         if (rc == SALVAGE_DAMAGE) {
             if (!b->damaged)
                 fs_log(b->fs, 2, "Block %u: %zu damaged bytes at offset %zu", b->index, d.len, d.at);

@@ -2,9 +2,9 @@
  *
  * An entry is a run of whole records. It is written unless the block has other records there. Where it has
  * other sound records, then somebody else (the Go server) has written the stream since: those are the truth
- * now, and the journal's are given up. An entry that begins inside a sound record, or is for a block that is
- * compressed by now, is older than the block: what voided it was lost to damage of the journal. It is passed
- * over. */
+ * now, and the journal's are given up. An entry that begins inside a sound record or behind the end, or is
+ * for a block that is compressed by now, is older than the block: what voided it was lost to damage of the
+ * journal. It is passed over. */
 #include "store/file/fs.h"
 
 #include "store/file/salvage.h"
@@ -20,8 +20,9 @@ struct extent {
 
 struct replay {
     struct file_store *fs;
-    uint32_t seen; /* the block that `sound` is of; 0: none */
+    uint32_t seen; /* the block that `plain` and `sound` are of; 0: none */
     bool sealed;   /* it is compressed, or was and can not be read */
+    struct byte_buf plain;
     struct extent *sound;
     size_t sound_count;
     size_t sound_cap;
@@ -30,23 +31,6 @@ struct replay {
     bool older; /* some entries were passed over */
     uint64_t bytes;
 };
-
-/* Where in the run the block's content stops being the same. */
-static size_t same_until(uint8_t *run, size_t run_len, uint8_t *have, size_t have_len,
-                         const struct hash_key *key, bool *conflict)
-{
-    size_t at = 0;
-    struct record r;
-    while (at < run_len && record_peek(run + at, run_len - at, &r) == RECORD_GOOD) {
-        if (at + r.size > have_len || memcmp(run + at, have + at, r.size) != 0) {
-            struct record other;
-            *conflict = at < have_len && record_decode(have + at, have_len - at, key, &other) == RECORD_GOOD;
-            return at;
-        }
-        at += r.size;
-    }
-    return at;
-}
 
 static bool add_extent(struct replay *rp, uint64_t first, uint64_t end)
 {
@@ -62,31 +46,31 @@ static bool add_extent(struct replay *rp, uint64_t first, uint64_t end)
     return true;
 }
 
-/* Find the sound records of the block. */
+/* Read the block and find its sound records: those of the file, without what was mended on the way. */
 static int look_at(struct replay *rp, struct block *b)
 {
-    struct byte_buf plain = {0};
     struct record r;
     struct damage d;
-    size_t at;
+    size_t at, mended = 0;
     enum salvage_rc walked;
     if (rp->seen == b->index)
         return 0;
-    rp->sound_count = 0;
-    enum store_rc rc = block_read_plain(b, &plain);
+    rp->sound_count = rp->plain.len = 0;
+    enum store_rc rc = block_read_plain(b, &rp->plain);
     rp->sealed = b->compressed;
-    struct salvage s = salvage_of(plain.ptr, rc == STORE_OK && !rp->sealed ? plain.len : 0, &b->hash);
+    struct salvage s = salvage_of(rp->plain.ptr, rc == STORE_OK && !rp->sealed ? rp->plain.len : 0, &b->hash);
     while (rc == STORE_OK && (walked = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
-        if (walked == SALVAGE_RECORD && !add_extent(rp, at, at + r.size))
+        bool sound = walked == SALVAGE_RECORD && s.mended == mended;
+        if (sound && !add_extent(rp, at, at + r.size))
             rc = STORE_NO_MEMORY;
+        mended = s.mended;
     }
-    buf_free(&plain);
     rp->seen = files_trouble(rc) ? 0 : b->index;
     return rc == STORE_NO_MEMORY ? -ENOMEM : files_trouble(rc) ? -EIO : 0;
 }
 
-/* The entry begins in the middle of a record that is sound. */
-static bool splits_record(const struct replay *rp, uint64_t offset)
+/* The sound record that covers the place; NULL: there is none. */
+static const struct extent *sound_at(const struct replay *rp, uint64_t offset)
 {
     size_t lo = 0, hi = rp->sound_count;
     while (lo < hi) {
@@ -96,37 +80,56 @@ static bool splits_record(const struct replay *rp, uint64_t offset)
         else
             hi = mid;
     }
-    return lo < rp->sound_count && rp->sound[lo].first < offset;
+    return lo < rp->sound_count && rp->sound[lo].first <= offset ? &rp->sound[lo] : NULL;
+}
+
+/* What the block has become since the entry was written has no place for it. */
+static bool is_older(const struct replay *rp, const struct journal_entry *e)
+{
+    const struct extent *there = sound_at(rp, e->offset);
+    return rp->sealed || e->offset > rp->plain.len || (there != NULL && there->first < e->offset);
+}
+
+/* Where in the run the block's content stops being the same. */
+static size_t same_until(const struct replay *rp, const uint8_t *run, size_t len, uint64_t offset)
+{
+    const uint8_t *have = rp->plain.ptr + offset;
+    size_t at = 0, have_len = rp->plain.len - (size_t)offset;
+    struct record r;
+    while (at < len && record_peek(run + at, len - at, &r) == RECORD_GOOD && at + r.size <= have_len &&
+           memcmp(run + at, have + at, r.size) == 0)
+        at += r.size;
+    return at;
 }
 
 /* The records of the run are in the block now. */
 static int note_run(struct replay *rp, const uint8_t *run, size_t len, uint64_t offset)
 {
     struct record r;
-    if (rp->sound_count > 0 && rp->sound[rp->sound_count - 1].end > offset)
+    if (offset < rp->plain.len) {
         rp->seen = 0; /* over others: look again */
-    for (size_t at = 0; rp->seen != 0 && record_peek(run + at, len - at, &r) == RECORD_GOOD; at += r.size) {
+        return 0;
+    }
+    buf_bytes(&rp->plain, run, len);
+    for (size_t at = 0; record_peek(run + at, len - at, &r) == RECORD_GOOD; at += r.size) {
         if (!add_extent(rp, offset + at, offset + at + r.size))
             return -ENOMEM;
     }
-    return 0;
+    return rp->plain.failed ? -ENOMEM : 0;
 }
 
 static int put_bytes(struct replay *rp, struct block *b, struct disk_file *f, const struct journal_entry *e)
 {
     size_t len = e->bytes.len;
-    uint8_t *run = malloc(2 * len + 1);
+    uint8_t *run = malloc(len);
     if (run == NULL)
         return -ENOMEM;
-    uint8_t *have = run + len;
     memcpy(run, e->bytes.ptr, len);
-    ssize_t n = disk_pread(f, have, len, e->offset);
-    if (n > 0 && b->fs->encrypted && !b->plain_file &&
-        (!crypt_block(&b->key, e->offset, run, run, len) ||
-         !crypt_block(&b->key, e->offset, have, have, (size_t)n)))
-        n = -ENOMEM;
-    int rc = n < 0 ? (int)n : 0;
-    size_t at = rc == 0 ? same_until(run, len, have, (size_t)n, &b->hash, &rp->conflict) : len;
+    int rc = 0;
+    if (b->fs->encrypted && !b->plain_file && !crypt_block(&b->key, e->offset, run, run, len))
+        rc = -ENOMEM;
+    size_t at = rc == 0 ? same_until(rp, run, len, e->offset) : len;
+    rp->conflict = at < len && sound_at(rp, e->offset + at) != NULL;
     if (rc == 0 && !rp->conflict) {
         /* All of it: what is there may be in memory only, and its sync have failed. */
         ssize_t written = disk_pwrite(f, e->bytes.ptr, len, e->offset);
@@ -152,13 +155,18 @@ static int replay_entry(void *ctx, const struct journal_entry *e)
     block_path(b, ".blk", path);
     enum store_rc key = block_load_key(b);
     int rc = files_trouble(key) ? -EIO : 0;
-    if (key == STORE_OK)
+    if (rc == 0)
         rc = disk_open(rp->fs->host.disk, path, DISK_WRITE, &f);
     if (rc == -ENOENT) { /* the block was removed for good */
         rc = 0;
-    } else if (key == STORE_OK && rc == 0) {
+    } else if (rc == 0 && key != STORE_OK) {
+        fs_log(rp->fs, 3, "Block %u: %zu bytes of the journal can not be put there (%s) and are lost",
+               e->block, e->bytes.len, store_rc_text(key));
+        fs_add_lost(rp->fs, 0, 0, e->bytes.len);
+        disk_close(f);
+    } else if (rc == 0) {
         rc = look_at(rp, b);
-        bool older = rc == 0 && (rp->sealed || splits_record(rp, e->offset));
+        bool older = rc == 0 && is_older(rp, e);
         if (rc == 0 && !older)
             rc = put_bytes(rp, b, f, e);
         rp->older |= older;
@@ -203,5 +211,6 @@ enum store_rc fs_replay(struct file_store *fs)
         fs_log(fs, 2, "Entries of the journal are older than their blocks: passed over");
     seqset_free(&rp.touched);
     free(rp.sound);
+    buf_free(&rp.plain);
     return rc == 0 ? fs_void_claims(fs) : files_rc(rc);
 }

@@ -2,12 +2,20 @@
 
 #include "store/format/bytes.h"
 
-#define HOP_MAX  64 /* damaged bodies in a row that are passed by their lengths */
-#define WORK_MAX 64 /* so many times the block's bytes are hashed in searches, at most */
+#define HOP_MAX       64   /* damaged bodies in a row that are passed by their lengths */
+#define WORK_MAX      64   /* so many times the block's bytes are hashed in searches, at most */
+#define BIT_SIZE_MAX  2048 /* larger records are not searched for a wrong bit */
+#define BIT_WORK_MAX  1024 /* as WORK_MAX, in the searches for wrong bits, ... */
+#define BIT_BYTES_MAX (UINT64_C(1) << 29) /* ... and so many bytes: half a second */
 
 struct salvage salvage_of(uint8_t *bytes, size_t len, const struct hash_key *key)
 {
-    return (struct salvage){.bytes = bytes, .len = len, .key = key, .work = (uint64_t)len * WORK_MAX};
+    uint64_t bit_work = (uint64_t)len * BIT_WORK_MAX;
+    return (struct salvage){.bytes = bytes,
+                            .len = len,
+                            .key = key,
+                            .work = (uint64_t)len * WORK_MAX,
+                            .bit_work = bit_work < BIT_BYTES_MAX ? bit_work : BIT_BYTES_MAX};
 }
 
 static enum record_fault decode_at(struct salvage *s, size_t at, struct record *r)
@@ -72,6 +80,26 @@ static bool mend_length(struct salvage *s, size_t at, size_t next, struct record
     return false;
 }
 
+/* One bit of the record at `at` is wrong, not one of its length: put it right. */
+static bool mend_bit(struct salvage *s, size_t at, struct record *r)
+{
+    if (s->len - at < RECORD_MIN)
+        return false;
+    size_t size = get_u32(s->bytes + at) & 0x7fffffff;
+    uint64_t work = 8 * (uint64_t)size * size;
+    if (size < RECORD_MIN || size > s->len - at || size > BIT_SIZE_MAX || work > s->bit_work)
+        return false;
+    s->bit_work -= work;
+    for (size_t bit = 32; bit < 8 * size; bit++) {
+        uint8_t *byte = s->bytes + at + bit / 8, mask = (uint8_t)(1u << bit % 8);
+        *byte ^= mask;
+        if (decode_at(s, at, r) == RECORD_GOOD)
+            return true;
+        *byte ^= mask;
+    }
+    return false;
+}
+
 /* What the damaged record says of itself. */
 static void take_claims(const struct salvage *s, struct damage *d)
 {
@@ -95,9 +123,9 @@ enum salvage_rc salvage_next(struct salvage *s, struct record *r, size_t *place,
     }
     size_t hopped = fault == RECORD_CHECKSUM ? hop(s, at) : 0;
     size_t until = hopped > 0 ? hopped : s->len, next = search(s, at, until);
-    if (next < until && mend_length(s, at, next, r)) {
-        s->mended = true;
-        s->at = next;
+    if (mend_length(s, at, next, r) || mend_bit(s, at, r)) {
+        s->mended++;
+        s->at += r->size;
         return SALVAGE_RECORD;
     }
     if (next == until && hopped > 0 && hopped < s->len) {

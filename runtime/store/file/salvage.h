@@ -8,9 +8,11 @@
  *    with right checksums (their key is no secret), but such a chain must break where the body ends, because
  *    the checksum behind it depends on the server's time. For the same reason no damage is passed over on
  *    the way: what cannot be told apart is given up, not guessed;
- *  - if the damaged record gets a right checksum with the length that the next sound record implies, then
- *    only its length was damaged (no checksum covers that), and it is mended in memory. Damage with nothing
- *    sound behind it is a tail: what a crash in the middle of a write leaves. */
+ *  - if the damaged record gets a right checksum with the length that the next sound record or the end
+ *    implies, then only its length was damaged (no checksum covers that), and it is mended in memory. So is a
+ *    record of at most 2 KiB of which one bit is wrong: the one is taken that gives a right checksum, which
+ *    64 bits leave to chance in less than one of 10^14 cases;
+ *  - damage with nothing sound behind it is a tail: what a crash in the middle of a write leaves. */
 #ifndef STORE_FILE_SALVAGE_H
 #define STORE_FILE_SALVAGE_H
 
@@ -19,12 +21,13 @@
 enum salvage_rc { SALVAGE_RECORD, SALVAGE_DAMAGE, SALVAGE_END };
 
 struct salvage {
-    uint8_t *bytes; /* changed while checksums are computed, and where a length is mended */
+    uint8_t *bytes; /* changed while checksums are computed, and where a record is mended */
     size_t len;
     size_t at;
     const struct hash_key *key;
-    bool mended;   /* a length was put right */
-    uint64_t work; /* bytes that may still be hashed in searches */
+    size_t mended;     /* records that were put right so far */
+    uint64_t work;     /* bytes that may still be hashed in searches, */
+    uint64_t bit_work; /* and for wrong bits */
 };
 
 struct damage {
