@@ -62,6 +62,7 @@ struct crash_world {
 /* Below n, which is not 0. */
 uint64_t crash_below(struct crash_world *m, uint64_t n);
 bool crash_one_in(struct crash_world *m, uint64_t n);
+
 #define TRACE(m, ...)                            \
     do {                                         \
         if ((m)->o->trace != NULL)               \
