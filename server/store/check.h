@@ -1,7 +1,8 @@
 /* check.h: everything that can be wrong with a stream's files, said one by one.
  *
- * "Damage" is what costs something: messages, a consumer's state, the stream's start. A "note" is what a
- * crash or an older version may leave and a start puts right. */
+ * "Damage" is what costs something: messages, a consumer's state, the stream's start; or would cost it with
+ * the next damage beside it. A "note" is what a crash or an older version may leave and a start puts right.
+ */
 #ifndef STORE_TOOL_CHECK_H
 #define STORE_TOOL_CHECK_H
 

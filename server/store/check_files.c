@@ -92,35 +92,43 @@ static void add_damage(struct check *c, const char *name, const struct damage *d
         check_add(c, f, "%zu bytes are no record", d->len);
 }
 
+/* Where something was found in the plain bytes, and of which sequence. */
+static struct finding at_record(enum finding_kind kind, const char *name, size_t at, const struct record *r)
+{
+    struct finding f = in_file(kind, name);
+    f.has_offset = true;
+    f.offset = at;
+    f.seq = r->seq;
+    return f;
+}
+
 static void walk_block(struct check *c, const char *name, struct byte_buf *plain, struct block_seen *b)
 {
     struct hash_key key = hash_key_block(slice_str(c->stream->name), b->index);
     struct salvage s = salvage_of(plain->ptr, plain->len, &key);
     struct record r;
     struct damage d;
-    size_t at;
+    size_t at, mended = 0;
     enum salvage_rc rc;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
         if (rc == SALVAGE_DAMAGE) {
             add_damage(c, name, &d);
             continue;
         }
+        if (s.mended > mended)
+            check_add(c, at_record(FINDING_DAMAGE, name, at, &r),
+                      "the record is damaged, and its checksum tells how to mend it");
+        mended = s.mended;
         b->messages += r.kind == RECORD_MESSAGE;
         if (r.kind == RECORD_TOMBSTONE || r.seq == 0)
             continue;
-        if (r.seq <= b->last) {
-            struct finding f = in_file(FINDING_NOTE, name);
-            f.has_offset = true;
-            f.offset = at;
-            f.seq = r.seq;
-            check_add(c, f, "sequence %llu comes behind %llu: it is passed over", (unsigned long long)r.seq,
+        if (r.seq <= b->last)
+            check_add(c, at_record(FINDING_NOTE, name, at, &r),
+                      "sequence %llu comes behind %llu: it is passed over", (unsigned long long)r.seq,
                       (unsigned long long)b->last);
-        } else {
+        else
             b->last = r.seq;
-        }
     }
-    if (s.mended)
-        check_add(c, in_file(FINDING_DAMAGE, name), "the length of a record is wrong; its content is sound");
 }
 
 struct block_list {

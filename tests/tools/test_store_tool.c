@@ -366,6 +366,11 @@ static void test_errors(void)
     "invert() { b=$(od -An -tu1 -j$2 -N1 $1); printf \"\\\\$(printf %%03o $((255 - b)))\" | " \
     "dd of=$1 bs=1 seek=$2 conv=notrunc status=none; }; "
 
+/* One bit of a byte. */
+#define FLIP                                                                               \
+    "flip() { b=$(od -An -tu1 -j$2 -N1 $1); printf \"\\\\$(printf %%03o $((b ^ 16)))\" | " \
+    "dd of=$1 bs=1 seek=$2 conv=notrunc status=none; }; "
+
 static const struct damage_case {
     const char *command;
     const char *finding; /* a line of the report */
@@ -381,6 +386,11 @@ static const struct damage_case {
      false},
     {INVERT "invert ONE/msgs/1.blk 202; rm ONE/msgs/index.db",
      "DAMAGE  msgs/1.blk: offset 168: the checksum of message 5", 89, false},
+    {FLIP "flip ONE/msgs/1.blk 202; rm ONE/msgs/index.db",
+     "DAMAGE  msgs/1.blk: offset 168: the record is damaged, and its checksum tells how to mend it", 90,
+     false},
+    {INVERT "invert ONE/msgs/1.blk 169", "DAMAGE  msgs/1.blk: offset 168: the record is damaged, and its", 90,
+     false},
     {"rm ONE/msgs/index.db", "note    msgs/index.db: missing", 90, true},
     {INVERT "invert ONE/msgs/index.db 5", "DAMAGE  msgs/index.db: its checksum does not match", 90, false},
     {"printf '\\013\\004short' > ONE/msgs/index.db", "DAMAGE  msgs/index.db: too short: 7 bytes", 90, false},
