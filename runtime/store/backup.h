@@ -43,8 +43,9 @@ struct restore_options {
     slice account;                   /* for error texts */
     int64_t max_payload;             /* of the server, and of the stream; <= 0: no bound */
     int64_t max_msg_size;
-    /* The totals, before anything is stored: false refuses them. Version 2 alone tells them first. May be
-     * NULL. */
+    /* The totals, false refuses them: those that the archive states, before anything is stored, and again
+     * whenever what it holds turns out to be more. Of an old backup (`msgs` is 0) the bytes of its files so
+     * far, before each is written. May be NULL. */
     bool (*admit)(void *ctx, uint64_t msgs, uint64_t bytes);
     void *ctx;
 };

@@ -141,8 +141,22 @@ void backup_put_consumer_meta(struct byte_buf *out, slice name, slice config, in
     put_time(out, "Created", now);
     put_text(out, ",\"Name\":");
     buf_slice(out, codec_out_slice(&o));
-    put_text(out, config.len > 2 ? "," : "");
-    buf_slice(out, slice_from(config, 1));
+    struct byte_buf members = {0};
+    backup_put_consumer_config(&members, config); /* without what stands here already */
+    put_text(out, members.len > 2 ? "," : "");
+    buf_slice(out, slice_from(buf_view(&members), 1));
+    out->failed |= members.failed;
+    buf_free(&members);
+}
+
+/* Go takes these two by their exact name, however it is escaped. */
+static bool is_created_or_name(const struct codec_json_token *key)
+{
+    uint8_t text[3 * 64];
+    if (key->text.len > 64)
+        return false;
+    slice name = slice_make(text, codec_json_decode(key, text));
+    return slice_eq_str(name, "Created") || slice_eq_str(name, "Name");
 }
 
 void backup_put_consumer_config(struct byte_buf *out, slice meta)
@@ -154,14 +168,15 @@ void backup_put_consumer_config(struct byte_buf *out, slice meta)
     put_text(out, "{");
     if (codec_json_next(&p, &tok) == CODEC_JSON_OBJECT) {
         while (codec_json_next(&p, &tok) == CODEC_JSON_KEY) {
-            slice key = tok.text, value;
+            struct codec_json_token key = tok;
+            slice value;
             enum codec_json_event e = codec_json_next(&p, &tok);
             if (!codec_json_skip(&p, e, &tok, &value))
                 break;
-            if (slice_eq_str(key, "\"Created\"") || slice_eq_str(key, "\"Name\""))
+            if (is_created_or_name(&key))
                 continue;
             put_text(out, first ? "" : ",");
-            buf_slice(out, key);
+            buf_slice(out, key.text);
             put_text(out, ":");
             buf_slice(out, value);
             first = false;

@@ -8,6 +8,7 @@
 #include "store/meta_file.h"
 #include "store/msg_ttl.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -49,6 +50,11 @@ static enum store_rc invalid(struct restore *r)
     return fail(r, STORE_CORRUPT, "archive: invalid archive stream");
 }
 
+static enum store_rc not_admitted(struct restore *r)
+{
+    return fail(r, STORE_MAX_BYTES, "insufficient storage resources available");
+}
+
 enum store_rc restore_new(const struct restore_options *o, struct restore **out)
 {
     struct restore *r = calloc(1, sizeof *r);
@@ -56,14 +62,16 @@ enum store_rc restore_new(const struct restore_options *o, struct restore **out)
         return STORE_NO_MEMORY;
     r->opt = *o;
     r->disk = o->store.host->disk;
-    r->tar = (struct tar_reader){.disk = r->disk, .dir = o->staging};
+    r->tar = (struct tar_reader){.disk = r->disk, .opt = &r->opt};
     enum store_rc rc = files_remove_tree(r->disk, o->staging);
     if (rc == STORE_OK)
         rc = files_make_dirs(r->disk, o->staging);
-    if (rc != STORE_OK)
-        free(r);
-    else
+    if (rc == STORE_OK) {
         *out = r;
+        return rc;
+    }
+    files_remove_tree(r->disk, o->staging);
+    free(r);
     return rc;
 }
 
@@ -115,7 +123,7 @@ static enum store_rc take_state(struct restore *r, const struct entry *e)
     if (r->store != NULL || !backup_get_state(e->data, &r->state))
         return invalid(r);
     if (r->opt.admit != NULL && !r->opt.admit(r->opt.ctx, r->state.msgs, r->state.bytes))
-        return fail(r, STORE_MAX_BYTES, "insufficient storage resources available");
+        return not_admitted(r);
     enum store_rc rc = open_staging(r);
     return rc == STORE_OK ? rc : fail(r, rc, "%s", store_rc_text(rc));
 }
@@ -176,9 +184,33 @@ static enum store_rc skip_to(struct restore *r, uint64_t seq, int64_t ts)
     return rc;
 }
 
+/* A message can have got this subject from a client: it is not empty and ends no field of a protocol line.
+ * With any other it would be a line of its own to those to whom it is delivered. */
+static bool is_subject(slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == ' ' || (s.ptr[i] >= '\t' && s.ptr[i] <= '\r'))
+            return false;
+    }
+    return s.len > 0;
+}
+
 static bool above(int64_t bound, uint64_t size)
 {
     return bound > 0 && size > (uint64_t)bound;
+}
+
+/* What is there may turn out to be more than the state has said. */
+static enum store_rc admit_more(struct restore *r)
+{
+    struct store_state st;
+    store_state(r->store, &st);
+    if (st.msgs <= r->state.msgs && st.bytes <= r->state.bytes)
+        return STORE_OK;
+    r->state.msgs = st.msgs > r->state.msgs ? st.msgs : r->state.msgs;
+    r->state.bytes = st.bytes > r->state.bytes ? st.bytes : r->state.bytes;
+    bool admitted = r->opt.admit == NULL || r->opt.admit(r->opt.ctx, r->state.msgs, r->state.bytes);
+    return admitted ? STORE_OK : not_admitted(r);
 }
 
 static enum store_rc take_message(struct restore *r, const struct entry *e)
@@ -186,7 +218,7 @@ static enum store_rc take_message(struct restore *r, const struct entry *e)
     unsigned long long seq = e->seq;
     uint64_t size = e->hdr.len + e->data.len, got;
     int64_t ttl = msg_ttl(e->hdr), due;
-    if (r->store == NULL)
+    if (r->store == NULL || !is_subject(e->name))
         return invalid(r);
     if (e->seq < r->next || e->seq > r->state.last)
         return fail(r, STORE_CORRUPT, "message sequence %llu out of order", seq);
@@ -209,7 +241,9 @@ static enum store_rc take_message(struct restore *r, const struct entry *e)
         r->since = 0;
         rc = store_commit(r->store);
     }
-    return rc == STORE_OK ? rc : fail(r, rc, "%s", store_rc_text(rc));
+    if (rc == STORE_OK)
+        return admit_more(r);
+    return fail(r, rc, "%s", store_rc_text(rc));
 }
 
 static enum store_rc take_entry(struct restore *r, const struct entry *e)
@@ -291,7 +325,9 @@ static enum store_rc take_plain(struct restore *r, slice bytes)
     if (r->form == FORM_TAR) {
         rc = tar_feed(&r->tar, in);
         in = SLICE_EMPTY;
-        if (rc == STORE_CORRUPT && r->tar.outside)
+        if (rc == STORE_MAX_BYTES)
+            not_admitted(r);
+        else if (rc == STORE_CORRUPT && r->tar.outside)
             fail(r, rc, "unexpected content (account=%.*s)", (int)r->opt.account.len,
                  (const char *)slice_ptr(r->opt.account));
         else if (rc != STORE_OK)
@@ -341,6 +377,19 @@ enum store_rc restore_feed(struct restore *r, slice bytes)
 
 /* ---- the end ---- */
 
+/* Each record is read, whatever index.db says of it: damage is found (and reported by store_lost_data), and
+ * subjects that cannot be. */
+static enum store_rc check_messages(struct store *s)
+{
+    struct store_msg m;
+    enum store_rc rc;
+    for (uint64_t seq = 0; (rc = store_next(s, STORE_ALL, seq, &m, NULL)) == STORE_OK; seq = m.seq + 1) {
+        if (!is_subject(m.subject))
+            return STORE_CORRUPT;
+    }
+    return rc == STORE_EOF ? STORE_OK : rc;
+}
+
 /* The stream that the tar holds is the one that was asked for, and it opens. */
 static enum store_rc check_tar(struct restore *r)
 {
@@ -365,6 +414,8 @@ static enum store_rc check_tar(struct restore *r)
     size_t count = 0;
     uint64_t bytes = 0;
     if (rc == STORE_OK)
+        rc = check_messages(r->store);
+    if (rc == STORE_OK)
         rc = store_lost_data(r->store, lost, 1, &count, &bytes);
     if (rc == STORE_OK && count > 0)
         rc = STORE_CORRUPT;
@@ -377,9 +428,10 @@ static enum store_rc check_tar_consumers(struct restore *r)
     char obs[DISK_PATH_MAX], dir[DISK_PATH_MAX], why[64] = "";
     struct files_list l;
     struct disk_stat st;
-    if (!files_path(obs, r->opt.staging, "obs") || files_list_dir(r->disk, obs, &l) != STORE_OK)
-        return STORE_OK;
-    enum store_rc rc = STORE_OK;
+    enum store_rc rc =
+        files_path(obs, r->opt.staging, "obs") ? files_list_dir(r->disk, obs, &l) : STORE_INVALID;
+    if (rc != STORE_OK)
+        return rc == STORE_NOT_FOUND ? STORE_OK : rc; /* it has no consumers */
     for (size_t i = 0; rc == STORE_OK && i < l.count; i++) {
         char path[DISK_PATH_MAX];
         bool whole = files_path(dir, obs, l.names[i]);
@@ -403,26 +455,44 @@ static enum store_rc check_tar_consumers(struct restore *r)
     return rc;
 }
 
-/* Everything is synced; the rename is the moment from which the stream is there. */
+/* Nobody has the name: what lies there is at most what a crash has left of a stream. Where that cannot be
+ * told, nothing is touched. */
+static enum store_rc make_way(struct restore *r, const char *dir, const char *parent)
+{
+    char path[DISK_PATH_MAX];
+    struct disk_stat st;
+    if (!files_path(path, dir, "meta.inf"))
+        return STORE_INVALID;
+    int there = disk_stat(r->disk, path, &st);
+    if (there == 0)
+        return fail(r, STORE_INVALID, "stream name already in use, cannot restore");
+    if (there != -ENOENT)
+        return files_rc(there);
+    enum store_rc rc = files_make_dirs(r->disk, parent);
+    return rc == STORE_OK ? files_remove_tree(r->disk, dir) : rc;
+}
+
+/* With all in it synced, the rename is the moment from which the stream is there. */
 static enum store_rc move_into_place(struct restore *r)
 {
-    char path[DISK_PATH_MAX], parent[DISK_PATH_MAX];
-    struct disk_stat st;
+    char parent[DISK_PATH_MAX];
     const char *dir = r->opt.store.dir, *slash = strrchr(dir, '/');
-    if (slash == NULL || !files_path(path, dir, "meta.inf"))
+    if (slash == NULL || slash - dir >= DISK_PATH_MAX)
         return STORE_INVALID;
     snprintf(parent, sizeof parent, "%.*s", (int)(slash - dir), dir);
-    if (disk_stat(r->disk, path, &st) == 0)
-        return fail(r, STORE_INVALID, "stream name already in use, cannot restore");
-    enum store_rc rc = files_make_dirs(r->disk, parent);
+    enum store_rc rc = make_way(r, dir, parent);
     if (rc == STORE_OK)
-        rc = files_remove_tree(r->disk, dir); /* leftovers without a meta.inf */
-    if (rc == STORE_OK)
-        rc = files_rc(disk_sync_dir(r->disk, r->opt.staging));
+        rc = files_sync_tree(r->disk, r->opt.staging);
     if (rc == STORE_OK)
         rc = files_rc(disk_rename(r->disk, r->opt.staging, dir));
+    if (rc != STORE_OK)
+        return rc;
+    rc = files_rc(disk_sync_dir(r->disk, parent));
+    /* It is not said to be there, so it must not be. Back first, so that no crash leaves a part of it. */
+    if (rc != STORE_OK && disk_rename(r->disk, dir, r->opt.staging) != 0)
+        files_remove_tree(r->disk, dir);
     r->in_place = rc == STORE_OK;
-    return rc == STORE_OK ? files_rc(disk_sync_dir(r->disk, parent)) : rc;
+    return rc;
 }
 
 enum store_rc restore_finish(struct restore *r)

@@ -47,6 +47,63 @@ static bool name_is_inside(const char *name)
     }
 }
 
+/* ---- extended headers: records of "LENGTH KEY=VALUE\n", the length being that of the whole record ---- */
+
+struct member {
+    char name[TAR_NAME_MAX];
+    uint64_t size;
+};
+
+/* The digits at the front of *s; false when there are none, or the number is above any size. */
+static bool take_decimal(slice *s, uint64_t *n)
+{
+    size_t i = 0;
+    *n = 0;
+    for (; i < s->len && s->ptr[i] >= '0' && s->ptr[i] <= '9'; i++) {
+        if (*n > (uint64_t)INT64_MAX / 10 - 1)
+            return false;
+        *n = *n * 10 + (uint64_t)(s->ptr[i] - '0');
+    }
+    *s = slice_from(*s, i);
+    return i > 0;
+}
+
+/* What a record says of the member. A path without anything in it leaves the header's. */
+static bool take_pax_record(slice key, slice value, struct member *m)
+{
+    if (slice_eq_str(key, "size"))
+        return take_decimal(&value, &m->size) && value.len == 0;
+    if (slice_eq_str(key, "path") && value.len > 0) {
+        if (value.len >= sizeof m->name || memchr(value.ptr, 0, value.len) != NULL)
+            return false;
+        memcpy(m->name, value.ptr, value.len);
+        m->name[value.len] = 0;
+    }
+    return !slice_starts(key, SLICE_LIT("GNU.sparse.")); /* bytes that stand for more than they are */
+}
+
+static bool apply_pax(slice in, struct member *m)
+{
+    while (in.len > 0) {
+        slice rest = in;
+        uint64_t len;
+        if (!take_decimal(&rest, &len) || len > in.len || len < in.len - rest.len + 3 || rest.ptr[0] != ' ')
+            return false;
+        slice record = slice_from(slice_first(in, (size_t)len), in.len - rest.len + 1);
+        const uint8_t *equals = memchr(record.ptr, '=', record.len);
+        if (record.ptr[record.len - 1] != '\n' || equals == NULL)
+            return false;
+        slice key = slice_first(record, (size_t)(equals - record.ptr));
+        slice value = slice_from(slice_first(record, record.len - 1), key.len + 1);
+        if (!take_pax_record(key, value, m))
+            return false;
+        in = slice_from(in, (size_t)len);
+    }
+    return true;
+}
+
+/* ---- members ---- */
+
 static enum store_rc open_file(struct tar_reader *t, const char *name)
 {
     char path[DISK_PATH_MAX], folder[DISK_PATH_MAX];
@@ -54,7 +111,7 @@ static enum store_rc open_file(struct tar_reader *t, const char *name)
         t->outside = true;
         return STORE_CORRUPT;
     }
-    if (!files_path(path, t->dir, name))
+    if (!files_path(path, t->opt->staging, name))
         return STORE_INVALID;
     memcpy(folder, path, sizeof folder);
     *strrchr(folder, '/') = 0;
@@ -64,50 +121,83 @@ static enum store_rc open_file(struct tar_reader *t, const char *name)
                : rc;
 }
 
-static enum store_rc finish_file(struct tar_reader *t)
+/* All bytes of the member were there. */
+static enum store_rc finish_member(struct tar_reader *t)
 {
-    if (t->file == NULL)
+    if (t->file == NULL) {
+        t->in_pax = false;
         return STORE_OK;
+    }
     int rc = disk_sync(t->file);
     int closed = disk_close(t->file);
     t->file = NULL;
     return files_rc(rc < 0 ? rc : closed);
 }
 
+static enum store_rc begin_member(struct tar_reader *t, uint64_t size)
+{
+    t->at = 0;
+    t->left = size;
+    t->padding = (TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK;
+    return size == 0 ? finish_member(t) : STORE_OK;
+}
+
+static enum store_rc begin_pax(struct tar_reader *t, uint64_t size)
+{
+    if (size > TAR_PAX_MAX || t->pax.len > 0)
+        return STORE_CORRUPT;
+    t->in_pax = true;
+    return begin_member(t, size);
+}
+
+static enum store_rc begin_file(struct tar_reader *t, struct member *m)
+{
+    const struct restore_options *o = t->opt;
+    if (!apply_pax(buf_view(&t->pax), m) || m->size > (uint64_t)INT64_MAX - t->total)
+        return STORE_CORRUPT;
+    buf_free(&t->pax);
+    t->total += m->size;
+    if (o->admit != NULL && !o->admit(o->ctx, 0, t->total))
+        return STORE_MAX_BYTES;
+    enum store_rc rc = open_file(t, m->name);
+    return rc == STORE_OK ? begin_member(t, m->size) : rc;
+}
+
 static enum store_rc take_head(struct tar_reader *t)
 {
     static const uint8_t zeros[TAR_BLOCK];
     const uint8_t *h = t->head;
-    char name[260];
+    struct member m;
     if (memcmp(h, zeros, TAR_BLOCK) == 0) {
         t->ended = true;
-        return STORE_OK;
+        return t->pax.len == 0 ? STORE_OK : STORE_CORRUPT;
     }
-    if (!checksum_matches(h) || !octal(h + 124, 12, &t->left))
+    if (!checksum_matches(h) || !octal(h + 124, 12, &m.size))
         return STORE_CORRUPT;
-    t->at = 0;
-    t->padding = (TAR_BLOCK - t->left % TAR_BLOCK) % TAR_BLOCK;
-    bool ustar = memcmp(h + 257, "ustar", 5) == 0 && h[345] != 0;
-    if (ustar)
-        snprintf(name, sizeof name, "%.155s/%.100s", (const char *)h + 345, (const char *)h);
-    else
-        snprintf(name, sizeof name, "%.100s", (const char *)h);
+    if (h[156] == 'x')
+        return begin_pax(t, m.size);
     if (h[156] != '0' && h[156] != 0) {
         t->outside = true;
         return STORE_CORRUPT;
     }
-    enum store_rc rc = open_file(t, name);
-    return rc == STORE_OK && t->left == 0 ? finish_file(t) : rc;
+    bool prefix = memcmp(h + 257, "ustar", 5) == 0 && h[345] != 0;
+    snprintf(m.name, sizeof m.name, "%.155s%s%.100s", prefix ? (const char *)h + 345 : "", prefix ? "/" : "",
+             (const char *)h);
+    return begin_file(t, &m);
 }
 
-static enum store_rc take_bytes_of_file(struct tar_reader *t, slice bytes)
+static enum store_rc take_bytes_of_member(struct tar_reader *t, slice bytes)
 {
-    ssize_t n = t->file != NULL ? disk_pwrite(t->file, bytes.ptr, bytes.len, t->at) : (ssize_t)bytes.len;
-    if (n < 0)
-        return files_rc((int)n);
+    ssize_t n = 0;
+    if (t->in_pax)
+        buf_slice(&t->pax, bytes);
+    else
+        n = disk_pwrite(t->file, bytes.ptr, bytes.len, t->at);
+    if (n < 0 || t->pax.failed)
+        return t->pax.failed ? STORE_NO_MEMORY : files_rc((int)n);
     t->at += bytes.len;
     t->left -= bytes.len;
-    return t->left == 0 ? finish_file(t) : STORE_OK;
+    return t->left == 0 ? finish_member(t) : STORE_OK;
 }
 
 enum store_rc tar_feed(struct tar_reader *t, slice in)
@@ -117,7 +207,7 @@ enum store_rc tar_feed(struct tar_reader *t, slice in)
         slice part;
         if (t->left > 0) {
             part = slice_first(in, t->left < in.len ? (size_t)t->left : in.len);
-            rc = take_bytes_of_file(t, part);
+            rc = take_bytes_of_member(t, part);
         } else if (t->padding > 0) {
             part = slice_first(in, t->padding < in.len ? (size_t)t->padding : in.len);
             t->padding -= part.len;
@@ -145,4 +235,5 @@ void tar_close(struct tar_reader *t)
     if (t->file != NULL)
         disk_close(t->file);
     t->file = NULL;
+    buf_free(&t->pax);
 }

@@ -242,6 +242,25 @@ enum store_rc files_remove_tree(struct disk *d, const char *dir)
     return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
+static enum store_rc sync_tree(struct disk *d, const char *dir, unsigned depth)
+{
+    struct files_list l;
+    enum store_rc rc = files_list_dir(d, dir, &l);
+    for (size_t i = 0; rc == STORE_OK && i < l.count; i++) {
+        char path[DISK_PATH_MAX];
+        if (l.is_dir[i])
+            rc = files_path(path, dir, l.names[i]) && depth < DEPTH_MAX ? sync_tree(d, path, depth + 1)
+                                                                        : STORE_INVALID;
+    }
+    files_free_list(&l);
+    return rc == STORE_OK ? files_rc(disk_sync_dir(d, dir)) : rc;
+}
+
+enum store_rc files_sync_tree(struct disk *d, const char *dir)
+{
+    return sync_tree(d, dir, 0);
+}
+
 enum store_rc files_make_dirs(struct disk *d, const char *dir)
 {
     char path[DISK_PATH_MAX];

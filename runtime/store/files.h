@@ -39,6 +39,8 @@ enum store_rc files_finish_set(struct disk *, const char *dir, const char *suffi
 
 /* A folder with all in it, folders at most 8 deep. Absent is fine. */
 enum store_rc files_remove_tree(struct disk *, const char *dir);
+/* Sync the names in a folder and in those below it, at most 8 deep. */
+enum store_rc files_sync_tree(struct disk *, const char *dir);
 /* Make the folder when it is missing, its parents too. */
 enum store_rc files_make_dirs(struct disk *, const char *dir);
 
