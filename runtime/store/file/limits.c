@@ -1,5 +1,5 @@
 /* What a stream may hold. */
-#include "store/file/fs.h"
+#include "store/file/match.h"
 
 static bool over(int64_t limit, uint64_t value)
 {
@@ -11,16 +11,19 @@ static bool reached(int64_t limit, uint64_t value)
     return limit > 0 && value >= (uint64_t)limit;
 }
 
-/* The size of the subject's oldest message; 0 when it can not be read. */
-static uint64_t oldest_size(struct file_store *fs, slice subject, struct subject_entry *e)
+/* The size of the subject's oldest message; 0 when that is lost. */
+static enum store_rc oldest_size(struct file_store *fs, slice subject, struct subject_entry *e,
+                                 uint64_t *size)
 {
     struct store_msg m;
-    if (fs_exact_first(fs, subject, e) != STORE_OK)
-        return 0;
-    struct block *b = block_of(fs, e->first);
-    if (b == NULL || block_message(b, e->first, &m) != STORE_OK)
-        return 0;
-    return record_size(m.subject.len, m.hdr.len, m.data.len);
+    *size = 0;
+    enum store_rc rc = fs_exact_first(fs, subject, e);
+    struct block *b = rc == STORE_OK ? block_of(fs, e->first) : NULL;
+    if (b != NULL)
+        rc = block_message(b, e->first, &m);
+    if (b != NULL && rc == STORE_OK)
+        *size = record_size(m.subject.len, m.hdr.len, m.data.len);
+    return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
 enum store_rc fs_check_new(struct file_store *fs, const struct store_append *a, uint64_t size)
@@ -36,9 +39,11 @@ enum store_rc fs_check_new(struct file_store *fs, const struct store_append *a, 
         return STORE_MAX_PER_SUBJECT;
     if (reached(l->max_msgs, fs->msg_count) && !subject_full)
         return STORE_MAX_MSGS;
-    if (over(l->max_bytes, fs->byte_count + size) && (!subject_full || oldest_size(fs, a->subject, e) < size))
-        return STORE_MAX_BYTES;
-    return STORE_OK;
+    if (!over(l->max_bytes, fs->byte_count + size))
+        return STORE_OK;
+    uint64_t oldest = 0;
+    enum store_rc rc = subject_full ? oldest_size(fs, a->subject, e, &oldest) : STORE_OK;
+    return rc == STORE_OK && oldest < size ? STORE_MAX_BYTES : rc;
 }
 
 /* The first block may go whole: its messages are all too many by the message or the byte limit. */
@@ -83,34 +88,49 @@ enum store_rc fs_enforce_subject(struct file_store *fs, slice subject)
     return STORE_OK;
 }
 
-/* Names of the subjects that hold too many, one after the other with their lengths. */
-struct crowded {
-    struct byte_buf names;
+/* What subjects hold too many of, and where that lies. */
+struct excess {
     uint64_t max;
+    uint64_t count;
+    uint64_t first, last;
 };
 
-static bool note_crowded(void *ctx, slice subject, struct subject_entry *e)
+static bool note_excess(void *ctx, slice subject, struct subject_entry *e)
 {
-    struct crowded *c = ctx;
-    if (e->msgs > c->max) {
-        buf_u16(&c->names, (uint16_t)subject.len);
-        buf_slice(&c->names, subject);
-    }
-    return !c->names.failed;
+    (void)subject;
+    struct excess *x = ctx;
+    if (e->msgs <= x->max)
+        return true;
+    x->count += e->msgs - x->max;
+    x->first = e->first < x->first ? e->first : x->first;
+    x->last = e->last > x->last ? e->last : x->last;
+    return true;
 }
 
+/* From the front: each message that has too many younger ones on its subject goes. One walk for all; what is
+ * counted and was lost is not met. */
 enum store_rc fs_enforce_all_subjects(struct file_store *fs)
 {
+    static const struct matcher all = {.kind = MATCH_ALL};
     if (fs->subjects == NULL || fs->limits.max_per_subject <= 0)
         return STORE_OK;
-    struct crowded c = {.max = (uint64_t)fs->limits.max_per_subject};
-    subject_index_match(fs->subjects, NULL, 0, note_crowded, &c);
-    enum store_rc rc = c.names.failed ? STORE_NO_MEMORY : STORE_OK;
-    struct byte_reader r = byte_reader_of(buf_view(&c.names));
-    while (rc == STORE_OK && reader_left(&r) > 0)
-        rc = fs_enforce_subject(fs, take_bytes(&r, take_u16(&r)));
-    buf_free(&c.names);
-    return rc;
+    struct excess x = {.max = (uint64_t)fs->limits.max_per_subject, .first = UINT64_MAX};
+    subject_index_match(fs->subjects, NULL, 0, note_excess, &x);
+    struct store_msg m;
+    for (uint64_t seq = x.first; x.count > 0; seq++) {
+        enum store_rc rc = walk_up(fs, &all, seq, x.last, &m);
+        if (rc != STORE_OK)
+            return rc == STORE_EOF ? STORE_OK : rc;
+        seq = m.seq;
+        const struct subject_entry *e = subject_index_find(fs->subjects, m.subject);
+        if (e == NULL || e->msgs <= x.max)
+            continue;
+        rc = fs_remove_message(fs, block_of(fs, seq), seq, STORE_REMOVE_LIMIT);
+        if (rc != STORE_OK)
+            return rc;
+        x.count--;
+    }
+    return STORE_OK;
 }
 
 enum store_rc fs_update(struct store *s, const struct store_limits *l, slice meta, int64_t now)
