@@ -340,7 +340,7 @@ static void ask_filtered_state(struct model *m)
             want.first = want.msgs++ == 0 ? d->n.msg[k].seq : want.first;
             want.last = d->n.msg[k].seq;
         }
-        if (d->n.kind == STORE_FILE && from > st.last)
+        if (d->n.kind == STORE_FILE && (from > st.first ? from : st.first) > st.last)
             want = (struct store_subject_state){0, st.first, st.last};
         same(m, d, "filtered count", got.msgs, want.msgs);
         same(m, d, "filtered first", got.first, want.first);

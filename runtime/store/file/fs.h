@@ -228,7 +228,6 @@ struct file_store {
     bool closed;
     bool index_stale;      /* something changed since index.db was written */
     bool index_on_disk;    /* there may be an index.db */
-    bool many_bounds;      /* opened from index.db: the ends of subjects are mostly bounds */
     bool ttl_counts_known; /* the blocks' `ttls` say which blocks need no look (index.db version 2 and later)
                             */
     bool quiet;            /* recovery: no hooks */

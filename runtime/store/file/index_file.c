@@ -221,9 +221,12 @@ static struct block *block_by_number(const struct file_store *fs, uint64_t numbe
     return lo < fs->block_count && fs->blocks[lo]->index == number ? fs->blocks[lo] : NULL;
 }
 
-/* A subject lies somewhere between the first of its first block and the last of its last one. */
+/* A subject lies somewhere between the first of its first block and the last of its last one. One without
+ * messages is none. */
 static enum index_fault put_bounds(struct file_store *fs, const struct index_subject *s)
 {
+    if (s->msgs == 0)
+        return INDEX_SUBJECT_LEN;
     const struct block *a = block_by_number(fs, s->first_block), *z = block_by_number(fs, s->last_block);
     struct subject_entry e = {.msgs = s->msgs, .first = fs->first, .last = fs->last};
     e.first_bound = e.last_bound = true;
@@ -252,6 +255,18 @@ static enum index_fault read_subjects(struct file_store *fs, struct index_reader
     return f;
 }
 
+/* Sequences as they can be: behind those of the block before, and deleted ones between the first and the
+ * last message. */
+static bool block_is_sane(const struct file_store *fs, const struct index_block *k)
+{
+    const struct block *before = fs->block_count > 0 ? last_block(fs) : NULL;
+    if (k->index == 0 || k->index > UINT32_MAX || k->last >> 62 != 0 || k->first > k->last + 1)
+        return false;
+    if (k->deleted.count > 0 && (seqset_min(&k->deleted) <= k->first || seqset_max(&k->deleted) > k->last))
+        return false;
+    return before == NULL || (before->index < k->index && before->last < k->first && before->last <= k->last);
+}
+
 /* One block as the file states it; its message count follows from its sequences. */
 static enum index_fault read_block(struct file_store *fs, struct index_reader *r)
 {
@@ -260,9 +275,7 @@ static enum index_fault read_block(struct file_store *fs, struct index_reader *r
     if (f != INDEX_GOOD)
         return f;
     struct block *b = NULL;
-    bool sane = k.index > 0 && k.index <= UINT32_MAX && k.last < UINT64_MAX / 2 && k.first <= k.last + 1 &&
-                k.deleted.count <= k.last + 1 - k.first &&
-                (fs->block_count == 0 || last_block(fs)->index < k.index);
+    bool sane = block_is_sane(fs, &k);
     if (sane)
         b = block_new(fs, (uint32_t)k.index);
     if (b == NULL || !block_append_to_list(fs, b)) {
@@ -314,7 +327,6 @@ static enum index_fault parse(struct file_store *fs, slice plain, struct store_s
         f = index_get_tail(&r, t);
     if (f == INDEX_GOOD) /* only now is known which sequences the block numbers mean */
         f = read_subjects(fs, &subjects, h.subjects, true);
-    fs->many_bounds = true;
     return f;
 }
 
@@ -392,18 +404,15 @@ static bool last_record_fits(struct file_store *fs, const struct index_tail *t)
     return memcmp(sum, t->last_sum, sizeof sum) == 0;
 }
 
-/* The totals are the sums over the blocks. */
+/* The totals are the sums over the blocks, and the ends theirs. */
 static bool totals_fit(const struct file_store *fs)
 {
-    uint64_t first = UINT64_MAX, last = 0;
-    for (size_t i = 0; i < fs->block_count; i++) {
-        const struct block *b = fs->blocks[i];
-        if (b->first_ts != 0 && b->first < first)
-            first = b->first;
-        if (b->last > last)
-            last = b->last;
-    }
-    return is_consistent(fs) && last == fs->last && (first == UINT64_MAX || first <= 1 || first == fs->first);
+    uint64_t first = 0, last = last_block(fs)->last;
+    for (size_t i = fs->block_count; i-- > 0;)
+        first = fs->blocks[i]->msgs > 0 ? fs->blocks[i]->first : first;
+    if (fs->msg_count == 0)
+        first = fs->last == 0 && fs->first == 0 ? 0 : fs->last + 1;
+    return is_consistent(fs) && last == fs->last && first == fs->first;
 }
 
 /* The messages of all subjects are all messages. Otherwise the limit of a subject could remove what is not

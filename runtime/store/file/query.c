@@ -31,40 +31,93 @@ enum store_rc fs_exact_last(struct file_store *fs, slice subject, struct subject
     return rc == STORE_EOF ? STORE_NOT_FOUND : rc;
 }
 
-/* Make every entry exact in one pass over all blocks: what index.db does not say. */
-static enum store_rc resolve_all(struct file_store *fs)
+/* ---- many ends at once ---- */
+
+/* Up to so many ends are looked for one by one. */
+#define WALKS_MAX 16
+
+/* The i-th message of an image, when it is live. */
+static bool live_record(const struct block *b, const struct image *m, size_t i, struct record *r)
 {
-    if (!fs->many_bounds || fs->subjects == NULL)
-        return STORE_OK;
-    for (size_t i = 0; i < fs->block_count; i++) {
-        struct block *b = fs->blocks[i];
-        struct image *m;
-        struct record r;
-        if (b->msgs == 0)
+    return record_peek(image_record(m, i), m->len - m->offsets[i], r) == RECORD_GOOD &&
+           block_is_live(b, r->seq);
+}
+
+/* Ends that are wanted and are bounds only: how many, and between which sequences they lie. */
+struct loose_ends {
+    bool firsts;          /* firsts are wanted, too; else only lasts */
+    uint64_t least, most; /* ... whose bounds lie here */
+    uint64_t count;
+    uint64_t first, last;
+};
+
+static bool note_loose(void *ctx, slice subject, struct subject_entry *e)
+{
+    (void)subject;
+    struct loose_ends *l = ctx;
+    if (!(l->firsts && e->first_bound) && !(e->last_bound && e->last >= l->least && e->last <= l->most))
+        return true;
+    l->count++;
+    l->first = e->first < l->first ? e->first : l->first;
+    l->last = e->last > l->last ? e->last : l->last;
+    return true;
+}
+
+/* All ends that must lie in the blocks between. The last message seen stays: the flag tells a last that was
+ * set here from one that was exact before, behind which nothing comes. */
+static enum store_rc tighten(struct block *b, const struct loose_ends *l)
+{
+    struct image *m;
+    struct record r;
+    enum store_rc rc = b->msgs == 0 ? STORE_EOF : block_load(b, &m);
+    for (size_t i = 0; rc == STORE_OK && i < m->count; i++) {
+        if (!live_record(b, m, i, &r) || r.subject.len == 0)
             continue;
-        enum store_rc rc = block_load(b, &m);
-        if (rc != STORE_OK)
-            return rc;
-        for (size_t k = 0; k < m->count; k++) {
-            if (record_peek(image_record(m, k), m->len - m->offsets[k], &r) != RECORD_GOOD ||
-                r.subject.len == 0 || !block_is_live(b, r.seq))
-                continue;
-            struct subject_entry *e = subject_index_find(fs->subjects, r.subject);
-            if (e == NULL)
-                continue;
-            if (e->first_bound) {
-                e->first = r.seq;
-                e->first_bound = false;
-            }
-            /* The last one seen stays; its flag tells apart what this pass has set. */
-            if (e->last_bound || e->last < r.seq) {
-                e->last = r.seq;
-                e->last_bound = false;
-            }
+        struct subject_entry *e = subject_index_find(b->fs->subjects, r.subject);
+        if (e == NULL)
+            continue;
+        if (e->first_bound && e->first >= l->first) {
+            e->first = r.seq;
+            e->first_bound = false;
+        }
+        if (e->last_bound ? e->last <= l->last : e->last < r.seq) {
+            e->last = r.seq;
+            e->last_bound = false;
         }
     }
-    fs->many_bounds = false;
-    return STORE_OK;
+    return rc == STORE_EOF ? STORE_OK : rc;
+}
+
+/* The pass was broken off: the lasts that it has set may be too low. */
+static bool loosen(void *ctx, slice subject, struct subject_entry *e)
+{
+    (void)subject;
+    const struct loose_ends *l = ctx;
+    if (e->last >= l->first && e->last <= l->last) {
+        e->last = l->last;
+        e->last_bound = true;
+    }
+    return true;
+}
+
+/* Where many wanted ends of matches are bounds, one pass over the blocks finds them all; a walk for each
+ * would look at every message many times. */
+static enum store_rc resolve(struct file_store *fs, struct store_filter f, struct loose_ends l)
+{
+    l.first = UINT64_MAX;
+    if (fs->subjects != NULL)
+        subject_index_match(fs->subjects, f.subjects, f.count, note_loose, &l);
+    if (l.count <= WALKS_MAX)
+        return STORE_OK;
+    enum store_rc rc = STORE_OK;
+    for (size_t i = block_position(fs, l.first); rc == STORE_OK && i < fs->block_count; i++) {
+        if (fs->blocks[i]->first > l.last)
+            break;
+        rc = tighten(fs->blocks[i], &l);
+    }
+    if (rc != STORE_OK)
+        subject_index_match(fs->subjects, NULL, 0, loosen, &l);
+    return rc;
 }
 
 /* ---- subjects ---- */
@@ -97,7 +150,8 @@ enum store_rc fs_subjects(struct store *s, slice filter, store_subject_fn fn, vo
     struct subject_visit v = {fs, fn, ctx, STORE_OK};
     if (fs->subjects == NULL)
         return STORE_OK;
-    enum store_rc rc = store_subject_has_wildcard(filter) || filter.len == 0 ? resolve_all(fs) : STORE_OK;
+    enum store_rc rc = resolve(fs, (struct store_filter){&filter, 1},
+                               (struct loose_ends){.firsts = true, .most = UINT64_MAX});
     if (rc != STORE_OK)
         return rc;
     subject_index_match(fs->subjects, &filter, 1, visit_subject, &v);
@@ -233,7 +287,7 @@ enum store_rc fs_pending(struct store *s, struct store_filter filter, uint64_t f
     totals(fs, &f, &msgs, &subjects);
     if (!last_per_subject || msgs == subjects) /* where each subject has one message, that is its last */
         return count_from(fs, &f, from, count);
-    enum store_rc rc = f.kind == MATCH_LITERAL ? STORE_OK : resolve_all(fs);
+    enum store_rc rc = resolve(fs, filter, (struct loose_ends){.least = from, .most = UINT64_MAX});
     if (rc != STORE_OK)
         return rc;
     struct tally t = {.fs = fs, .from = from, .last_per_subject = true};
@@ -248,6 +302,8 @@ enum store_rc fs_filtered_state(struct store *s, slice filter, uint64_t from, st
     *st = (struct store_subject_state){0};
     if (fs->closed)
         return STORE_CLOSED;
+    if (from < fs->first)
+        from = fs->first;
     if (from > fs->last) {
         *st = (struct store_subject_state){0, fs->first, fs->last};
         return STORE_OK;
@@ -270,14 +326,21 @@ enum store_rc fs_filtered_state(struct store *s, slice filter, uint64_t from, st
 struct last_list {
     struct file_store *fs;
     uint64_t max_seq;
+    size_t allowed; /* 0: no bound */
     uint64_t *seqs;
     size_t count;
     size_t cap;
+    struct subject_index *late; /* subjects whose last message is above max_seq; NULL: none */
+    uint64_t late_first;        /* none of them begins before */
     enum store_rc rc;
 };
 
 static bool push_last(struct last_list *l, uint64_t seq)
 {
+    if (l->allowed > 0 && l->count == l->allowed) {
+        l->rc = STORE_TOO_MANY;
+        return false;
+    }
     if (l->count == l->cap) {
         size_t cap = l->cap == 0 ? 256 : l->cap * 2;
         uint64_t *grown = realloc(l->seqs, cap * sizeof *grown);
@@ -292,32 +355,59 @@ static bool push_last(struct last_list *l, uint64_t seq)
     return true;
 }
 
+/* Its last message up to max_seq, if it has one, is to be found by walk_late. */
+static bool note_late(struct last_list *l, slice subject, const struct subject_entry *e)
+{
+    static const uint8_t seed[16] = {0}; /* the subjects are chosen already */
+    if (e->first > l->max_seq)
+        return true;
+    if (l->late == NULL)
+        l->late = subject_index_new(seed);
+    if (l->late == NULL || !subject_index_put(l->late, subject, &(struct subject_entry){.msgs = 1}))
+        l->rc = STORE_NO_MEMORY;
+    l->late_first = e->first < l->late_first ? e->first : l->late_first;
+    return l->rc == STORE_OK;
+}
+
 static bool note_last(void *ctx, slice subject, struct subject_entry *e)
 {
     struct last_list *l = ctx;
-    uint64_t seq;
-    if (e->last <= l->max_seq || e->last_bound) {
-        l->rc = fs_exact_last(l->fs, subject, e);
-        if (l->rc == STORE_NOT_FOUND) {
-            l->rc = STORE_OK;
-            return true;
-        }
-        if (l->rc != STORE_OK)
+    if (e->last > l->max_seq)
+        return note_late(l, subject, e);
+    l->rc = fs_exact_last(l->fs, subject, e);
+    if (l->rc == STORE_NOT_FOUND) { /* its messages are lost: it is none */
+        l->rc = STORE_OK;
+        return true;
+    }
+    return l->rc == STORE_OK && push_last(l, e->last);
+}
+
+static bool late_in_block(struct last_list *l, struct block *b)
+{
+    struct image *m;
+    struct record r;
+    l->rc = block_load(b, &m);
+    for (size_t i = l->rc == STORE_OK ? image_lower_bound(m, l->max_seq + 1) : 0; i-- > 0;) {
+        if (!live_record(b, m, i, &r) || subject_index_find(l->late, r.subject) == NULL)
+            continue;
+        subject_index_remove(l->late, r.subject, r.seq);
+        if (!push_last(l, r.seq))
             return false;
     }
-    seq = e->last;
-    if (seq > l->max_seq) {
-        struct matcher f = {.kind = MATCH_LITERAL, .literal = subject};
-        struct store_msg m;
-        enum store_rc rc = e->first > l->max_seq ? STORE_EOF : walk_down(l->fs, &f, l->max_seq, e->first, &m);
-        if (rc == STORE_EOF)
-            return true;
-        l->rc = rc;
-        if (rc != STORE_OK)
-            return false;
-        seq = m.seq;
+    return l->rc == STORE_OK;
+}
+
+/* One walk down for all of them. */
+static void walk_late(struct last_list *l)
+{
+    struct file_store *fs = l->fs;
+    size_t i = block_position(fs, l->max_seq);
+    i = i < fs->block_count ? i + 1 : i;
+    while (i-- > 0 && subject_index_count(l->late) > 0 && fs->blocks[i]->last >= l->late_first) {
+        struct block *b = fs->blocks[i];
+        if (b->msgs > 0 && b->first <= l->max_seq && !late_in_block(l, b))
+            return;
     }
-    return push_last(l, seq);
 }
 
 static int rising(const void *a, const void *b)
@@ -330,21 +420,24 @@ static int rising(const void *a, const void *b)
 static enum store_rc list_lasts(struct file_store *fs, struct store_filter filter, uint64_t max_seq,
                                 size_t allowed, struct last_list *l)
 {
-    *l = (struct last_list){.fs = fs, .max_seq = max_seq == 0 ? fs->last : max_seq};
+    *l = (struct last_list){.fs = fs,
+                            .max_seq = max_seq == 0 || max_seq > fs->last ? fs->last : max_seq,
+                            .allowed = allowed,
+                            .late_first = UINT64_MAX};
     if (fs->closed)
         return STORE_CLOSED;
     if (fs->subjects == NULL || fs->msg_count == 0)
         return STORE_OK;
-    enum store_rc rc = resolve_all(fs);
-    if (rc == STORE_OK) {
+    l->rc = resolve(fs, filter, (struct loose_ends){.most = l->max_seq});
+    if (l->rc == STORE_OK)
         subject_index_match(fs->subjects, filter.subjects, filter.count, note_last, l);
-        rc = l->rc;
-    }
-    if (rc == STORE_OK && allowed > 0 && l->count > allowed)
-        rc = STORE_TOO_MANY;
-    if (rc == STORE_OK && l->count > 0)
+    if (l->rc == STORE_OK && l->late != NULL)
+        walk_late(l);
+    subject_index_free(l->late);
+    l->late = NULL;
+    if (l->rc == STORE_OK && l->count > 0)
         qsort(l->seqs, l->count, sizeof l->seqs[0], rising);
-    return rc;
+    return l->rc;
 }
 
 enum store_rc fs_last_seqs(struct store *s, struct store_filter f, uint64_t max_seq, size_t allowed,

@@ -30,6 +30,21 @@ static enum store_rc nothing(uint64_t *skip, uint64_t value)
     return STORE_EOF;
 }
 
+/* A subject's first or last message was found, by a walk from the bound there was: no need to look again. */
+static void keep_first(struct file_store *fs, slice subject, uint64_t seq)
+{
+    struct subject_entry *e = subject_index_find(fs->subjects, subject);
+    e->first = seq;
+    e->first_bound = false;
+}
+
+static void keep_last(struct file_store *fs, slice subject, uint64_t seq)
+{
+    struct subject_entry *e = subject_index_find(fs->subjects, subject);
+    e->last = seq;
+    e->last_bound = false;
+}
+
 /* A walk for a sparse set may be long: the subject index can say where it starts or that it ends in nothing.
  * Asking it costs its own time, so a walk of one block is tried first. */
 static enum store_rc next_of_set(struct file_store *fs, const struct matcher *f, uint64_t from,
@@ -65,6 +80,8 @@ enum store_rc fs_next(struct store *s, struct store_filter filter, uint64_t from
                  ? walk_up(fs, &f, from > first ? from : first, last, m)
                  : STORE_EOF;
     }
+    if (rc == STORE_OK && f.kind == MATCH_LITERAL && from <= first)
+        keep_first(fs, f.literal, m->seq);
     return rc == STORE_EOF ? nothing(skip, fs->last) : rc;
 }
 
@@ -81,6 +98,8 @@ enum store_rc fs_prev(struct store *s, struct store_filter filter, uint64_t from
     if (fs->msg_count == 0 || from < fs->first || !match_bounds(fs, &f, &first, &last) || first > from)
         return nothing(skip, fs->first);
     enum store_rc rc = walk_down(fs, &f, from < last ? from : last, first, m);
+    if (rc == STORE_OK && f.kind == MATCH_LITERAL && from >= last)
+        keep_last(fs, f.literal, m->seq);
     return rc == STORE_EOF ? nothing(skip, fs->first) : rc;
 }
 

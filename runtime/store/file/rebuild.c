@@ -281,7 +281,6 @@ enum store_rc fs_rebuild(struct file_store *fs, const struct block_numbers *n)
     if (fs->subjects != NULL)
         subject_index_clear(fs->subjects);
     fs->msg_count = fs->byte_count = 0;
-    fs->many_bounds = false;
     fs->ttl_counts_known = true;
 
     struct rebuild rb = {.fs = fs};

@@ -263,7 +263,7 @@ void fs_forget_all(struct file_store *fs)
     fs_forget_unlinks(fs);
     fs->msg_count = fs->byte_count = fs->first = fs->last = 0;
     fs->first_ts = fs->last_ts = 0;
-    fs->last_ts_set = fs->many_bounds = fs->ttl_counts_known = false;
+    fs->last_ts_set = fs->ttl_counts_known = false;
     fs->maintain_at = 0;
 }
 
