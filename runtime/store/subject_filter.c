@@ -43,6 +43,8 @@ uint32_t subject_dots(slice subject)
 
 bool store_subject_matches(slice subject, slice filter)
 {
+    if (subject.len == 0)
+        return false;
     struct tokens s = tokens_of(subject), f = tokens_of(filter);
     while (f.more && s.more) {
         slice want = token_next(&f);

@@ -59,7 +59,8 @@ bool subject_index_match(struct subject_index *, const slice *filters, size_t co
 void subject_index_totals(struct subject_index *, const slice *filters, size_t count, uint64_t *msgs,
                           uint64_t *subjects);
 
-/* true when the literal subject is matched by the filter ("*" one token, ">" one or more at the end). */
+/* true when the literal subject is matched by the filter ("*" one token, ">" one or more at the end). The
+ * empty subject, which no index holds, is matched by none. */
 bool store_subject_matches(slice subject, slice filter);
 bool store_subject_matches_any(slice subject, const slice *filters, size_t count);
 /* true when the filter has a wildcard token. */

@@ -87,6 +87,13 @@ static uint64_t make_seq(struct model *m)
     return lo + below(m, st.last - lo + 4);
 }
 
+/* ... and beyond all that there can be, for questions. */
+static uint64_t ask_seq(struct model *m)
+{
+    static const uint64_t far[] = {STORE_SEQUENCE_MAX, STORE_SEQUENCE_MAX + 1, UINT64_MAX - 1, UINT64_MAX};
+    return one_in(m, 25) ? far[below(m, 4)] : make_seq(m);
+}
+
 /* ---- comparing ---- */
 
 static void differ(struct model *m, const struct side *d, const char *fmt, ...)
@@ -173,7 +180,10 @@ static void make_question(struct model *m, struct question *q)
 {
     q->count = one_in(m, 3) ? (size_t)below(m, FILTERS + 1) : 1;
     for (size_t i = 0; i < q->count; i++) {
-        make_subject(m, q->text[i], true);
+        if (i > 0 && one_in(m, 8)) /* given twice */
+            strcpy(q->text[i], q->text[0]);
+        else
+            make_subject(m, q->text[i], true);
         q->names[i] = q->text[i];
         q->slices[i] = slice_str(q->text[i]);
     }
@@ -206,7 +216,7 @@ static const struct naive_msg *naive_prev(const struct naive_store *n, const str
 
 static void ask_load(struct model *m)
 {
-    uint64_t seq = make_seq(m);
+    uint64_t seq = ask_seq(m);
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
         struct store_msg got;
@@ -232,7 +242,7 @@ static void ask_next_prev(struct model *m)
 {
     struct question q;
     make_question(m, &q);
-    uint64_t from = make_seq(m);
+    uint64_t from = ask_seq(m);
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
         struct store_state st;
@@ -269,7 +279,7 @@ static void ask_batch(struct model *m)
     struct question q;
     struct store_msg out[7];
     make_question(m, &q);
-    uint64_t start = make_seq(m);
+    uint64_t start = ask_seq(m);
     size_t max = 1 + (size_t)below(m, 7);
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
@@ -304,7 +314,7 @@ static void ask_counts(struct model *m)
 {
     struct question q;
     make_question(m, &q);
-    uint64_t from = make_seq(m);
+    uint64_t from = ask_seq(m);
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
         const struct naive_store *n = &d->n;
@@ -327,7 +337,7 @@ static void ask_filtered_state(struct model *m)
 {
     struct question q = {.count = 1, .names = {q.text[0]}};
     make_subject(m, q.text[0], true);
-    uint64_t from = make_seq(m);
+    uint64_t from = ask_seq(m);
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
         struct store_subject_state got, want = {0};
@@ -470,7 +480,7 @@ static void ask_lasts(struct model *m)
 {
     struct question q;
     make_question(m, &q);
-    uint64_t max_seq = one_in(m, 3) ? 0 : make_seq(m), min_seq = make_seq(m);
+    uint64_t max_seq = one_in(m, 3) ? 0 : ask_seq(m), min_seq = ask_seq(m);
     size_t allowed = one_in(m, 3) ? 1 + (size_t)below(m, 5) : 0;
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
@@ -496,6 +506,8 @@ static void ask_lasts(struct model *m)
 static void ask_time(struct model *m)
 {
     int64_t ts = m->now - (int64_t)below(m, 600) * SECOND / 4;
+    if (one_in(m, 10))
+        ts = one_in(m, 2) ? INT64_MIN : INT64_MAX;
     for (int i = 0; i < 2; i++) {
         struct side *d = &m->side[i];
         uint64_t want = d->n.last + 1, got = 0;
@@ -576,7 +588,8 @@ static void ask_deleted(struct model *m)
 static void make_message(struct model *m, struct naive_msg *n)
 {
     *n = (struct naive_msg){.ts = m->now, .id = ++m->id};
-    make_subject(m, n->subject, false);
+    if (m->file.track_subjects || one_in(m, 2)) /* logs have none */
+        make_subject(m, n->subject, false);
     n->data_len = one_in(m, 30) ? (size_t)below(m, 3000) : (size_t)below(m, 120);
     if (one_in(m, 3))
         sprintf(n->hdr, "NATS/1.0\r\nId: %llu\r\n\r\n", (unsigned long long)n->id);
@@ -697,7 +710,10 @@ static void do_sync_deletes(struct model *m)
         first[i] = 1 + make_seq(m);
         last[i] = first[i] + below(m, 40);
         struct seqset set = {0};
-        if (one_in(m, 2)) {
+        bool endless = one_in(m, 40);
+        if (endless)
+            last[i] = UINT64_MAX - 1;
+        if (endless || one_in(m, 2)) {
             stream_state_put_run(&b, first[i], last[i] - first[i] + 1);
         } else {
             if (!seqset_insert_range(&set, first[i], last[i]))

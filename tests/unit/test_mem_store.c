@@ -186,6 +186,10 @@ static void test_markers(void)
     CU_ASSERT_EQUAL(store_expire(s, NOW + 200 * SECOND, 100, &due), STORE_OK);
     CU_ASSERT(seen.expired_count == 1 && seen.expired[0] == 1 && !seen.last_of_subject[0]);
     CU_ASSERT(seen.why[0] == STORE_EXPIRED_AGE && seen.msgs == 2);
+    CU_ASSERT_EQUAL(store_expire(s, NOW + 201 * SECOND, 100, &due), STORE_OK); /* asked too early */
+    CU_ASSERT(seen.expired_count == 1 && due == NOW + 202 * SECOND);
+    CU_ASSERT_EQUAL(store_expire(s, due, 100, &due), STORE_OK);
+    CU_ASSERT_EQUAL(seen.expired_count, 2);
     store_close(s, NOW);
 }
 

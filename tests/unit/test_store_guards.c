@@ -353,6 +353,8 @@ static void test_handed_up_is_forgotten(void)
         CU_ASSERT_EQUAL(put(s, "a"), STORE_OK);
     CU_ASSERT_EQUAL(store_expire(s, FIXTURE_NOW + 5 * SECOND, 9, &due), STORE_OK);
     CU_ASSERT_EQUAL(fs_of(s)->handed_up.count, 5);
+    CU_ASSERT_EQUAL(store_expire(s, FIXTURE_NOW + 6 * SECOND, 9, &due), STORE_OK); /* asked too early */
+    CU_ASSERT_EQUAL(due, FIXTURE_NOW + 7 * SECOND);
     CU_ASSERT_EQUAL(store_remove(s, 1, STORE_REMOVE, &removed), STORE_OK);
     CU_ASSERT_EQUAL(fs_of(s)->handed_up.count, 4);
     CU_ASSERT_EQUAL(store_compact(s, 5, &purged), STORE_OK);

@@ -184,6 +184,31 @@ static void test_found_ends_are_kept(void)
     stop(&r);
 }
 
+/* Batches of a set that nothing matches, or only what is far away, do not read all that lies between. */
+static void test_batches_jump(void)
+{
+    struct rig r;
+    struct store_msg m[4];
+    slice names[2] = {SLICE_LIT("s.*.x"), SLICE_LIT("t.>")};
+    struct store_filter f = {names, 2};
+    size_t n;
+    uint64_t next = 1;
+    start(&r, (struct store_limits){0});
+    fill(&r, SUBJECTS, ROUNDS);
+    uint64_t before = sim_disk_counts(r.disk)->bytes_read;
+    CU_ASSERT_EQUAL(store_batch(r.s, f, 1, m, 4, &n, &next), STORE_EOF);
+    CU_ASSERT(n == 0 && next == SUBJECTS * ROUNDS + 1);
+    uint64_t seq;
+    struct store_append a = {.ts = FIXTURE_NOW, .subject = SLICE_LIT("t.1")};
+    CU_ASSERT_EQUAL(store_append(r.s, &a, FIXTURE_NOW, &seq), STORE_OK);
+    CU_ASSERT_EQUAL(store_batch(r.s, f, 1, m, 4, &n, &next), STORE_OK);
+    CU_ASSERT(n == 0 && next == seq);
+    CU_ASSERT_EQUAL(store_batch(r.s, f, next, m, 4, &n, &next), STORE_OK);
+    CU_ASSERT(n == 1 && m[0].seq == seq && next == seq + 1);
+    CU_ASSERT_TRUE(sim_disk_counts(r.disk)->bytes_read - before <= 4 * 600); /* a few blocks */
+    stop(&r);
+}
+
 /* ---- a disk that fails in the middle ---- */
 
 /* A pass that ends with an error has not made up an answer, nor does a later question get one from it. */
@@ -248,6 +273,35 @@ static void test_filtered_state_of_an_emptied_stream(void)
     CU_ASSERT_EQUAL(store_purge(r.s, SLICE_EMPTY, 0, 0, &purged), STORE_OK);
     CU_ASSERT_EQUAL(store_filtered_state(r.s, SLICE_LIT("s.*"), 2, &st), STORE_OK);
     CU_ASSERT(st.msgs == 0 && st.first == 7 && st.last == 6);
+    stop(&r);
+}
+
+/* A message without a subject matches everything and no pattern. */
+static void test_no_subject(void)
+{
+    struct rig r;
+    slice star = SLICE_LIT("*"), tail = SLICE_LIT(">");
+    struct store_filter f = {&star, 1};
+    struct store_append a = {.ts = FIXTURE_NOW};
+    struct store_msg m;
+    uint64_t seq, count, purged;
+    start(&r, (struct store_limits){0});
+    for (int i = 0; i < 12; i++) {
+        a.subject = i % 3 == 0 ? SLICE_LIT("a") : i % 3 == 1 ? SLICE_EMPTY : SLICE_LIT("b.c");
+        CU_ASSERT_EQUAL(store_append(r.s, &a, FIXTURE_NOW, &seq), STORE_OK);
+    }
+    for (uint64_t from = 1; from <= 12; from++) {
+        CU_ASSERT_EQUAL(store_pending(r.s, f, from, false, &count), STORE_OK);
+        CU_ASSERT_EQUAL(count, (12 - from) / 3 + (from % 3 == 1));
+    }
+    CU_ASSERT_EQUAL(store_next(r.s, f, 2, &m, NULL), STORE_OK);
+    CU_ASSERT_EQUAL(m.seq, 4);
+    CU_ASSERT_EQUAL(store_load_last(r.s, star, &m), STORE_OK);
+    CU_ASSERT_EQUAL(m.seq, 10);
+    CU_ASSERT_EQUAL(store_pending(r.s, (struct store_filter){&tail, 1}, 2, false, &count), STORE_OK);
+    CU_ASSERT_EQUAL(count, 11);
+    CU_ASSERT_EQUAL(store_purge(r.s, star, 0, 1, &purged), STORE_OK);
+    CU_ASSERT(purged == 3 && fixture_state(r.s).msgs == 9 && fixture_state(r.s).num_subjects == 2);
     stop(&r);
 }
 
@@ -344,13 +398,10 @@ static void test_nonsense_in_the_index(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_many_firsts),
-    UNIT_TEST(test_lasts_in_the_past),
-    UNIT_TEST(test_smaller_limit),
-    UNIT_TEST(test_found_ends_are_kept),
-    UNIT_TEST(test_error_in_the_middle),
-    UNIT_TEST(test_unread_oldest),
-    UNIT_TEST(test_filtered_state_of_an_emptied_stream),
-    UNIT_TEST(test_nonsense_in_the_index),
+    UNIT_TEST(test_many_firsts),   UNIT_TEST(test_lasts_in_the_past),
+    UNIT_TEST(test_smaller_limit), UNIT_TEST(test_found_ends_are_kept),
+    UNIT_TEST(test_batches_jump),  UNIT_TEST(test_error_in_the_middle),
+    UNIT_TEST(test_unread_oldest), UNIT_TEST(test_filtered_state_of_an_emptied_stream),
+    UNIT_TEST(test_no_subject),    UNIT_TEST(test_nonsense_in_the_index),
 };
 UNIT_MAIN("store query", tests)

@@ -47,10 +47,14 @@ static enum store_rc let_go(struct expire_run *x, struct block *b, const struct 
     return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
-static bool handed_lately(const struct expire_run *x, uint64_t seq)
+/* Then it is due again two seconds after that. */
+static bool handed_lately(struct expire_run *x, uint64_t seq)
 {
     const struct seqmap_entry *e = seqmap_get(&x->fs->handed_up, seq);
-    return e != NULL && x->now - e->b < HAND_AGAIN;
+    bool lately = e != NULL && x->now - e->b < HAND_AGAIN;
+    if (lately)
+        due_at(x, e->b + HAND_AGAIN);
+    return lately;
 }
 
 /* The first live sequence at or above seq; 0 when there is none. */

@@ -162,11 +162,20 @@ enum store_rc fs_batch(struct store *s, struct store_filter filter, uint64_t fro
             return STORE_EOF;
         from = from > first ? from : first;
     }
-    for (size_t i = block_position(fs, from); i < fs->block_count; i++) {
-        if (fs->blocks[i]->msgs > 0)
-            return batch_of(fs->blocks[i], &f, from, out, max, count, next);
+    size_t i = block_position(fs, from);
+    while (i < fs->block_count && fs->blocks[i]->msgs == 0)
+        i++;
+    if (i == fs->block_count)
+        return STORE_EOF;
+    enum store_rc rc = batch_of(fs->blocks[i], &f, from, out, max, count, next);
+    if (rc == STORE_OK && *count == 0) { /* the next ones may be far away */
+        if (!match_bounds(fs, &f, &first, &last) || last < *next) {
+            *next = fs->last + 1;
+            return STORE_EOF;
+        }
+        *next = *next > first ? *next : first;
     }
-    return STORE_EOF;
+    return rc;
 }
 
 /* Timestamps are taken as rising: the first block that ends at or behind ts, and in it the first such

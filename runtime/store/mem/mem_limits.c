@@ -121,10 +121,14 @@ static void due_at(struct check *c, int64_t at)
         c->due = at;
 }
 
-static bool handed_lately(const struct check *c, uint64_t seq)
+/* Then it is due again two seconds after that. */
+static bool handed_lately(struct check *c, uint64_t seq)
 {
     const struct seqmap_entry *e = seqmap_get(&c->ms->handed_up, seq);
-    return e != NULL && c->now - e->b < HAND_AGAIN;
+    bool lately = e != NULL && c->now - e->b < HAND_AGAIN;
+    if (lately)
+        due_at(c, e->b + HAND_AGAIN);
+    return lately;
 }
 
 /* The message leaves: removed, or with subject delete markers handed to the owner. */
