@@ -16,7 +16,7 @@ slice msg_header(slice hdr, slice name)
         slice v = slice_from(line, name.len + 1);
         while (v.len > 0 && (v.ptr[0] == ' ' || v.ptr[0] == '\t'))
             v = slice_from(v, 1);
-        while (v.len > 0 && (v.ptr[v.len - 1] <= ' '))
+        while (v.len > 0 && (v.ptr[v.len - 1] == '\n' || v.ptr[v.len - 1] == '\r'))
             v.len--;
         return v;
     }
@@ -97,11 +97,13 @@ int64_t msg_ttl_parse(slice v)
     if (v.len == 5 && strncasecmp((const char *)v.ptr, "never", 5) == 0)
         return STORE_TTL_NEVER;
     int64_t seconds;
+    if (slice_eq_str(v, "0") || slice_eq_str(v, "+0")) /* a duration without a unit, the only one */
+        return MSG_TTL_INVALID;
     if (duration_seconds(v, &seconds))
         return seconds >= 1 ? seconds : MSG_TTL_INVALID;
     uint64_t plain;
     slice rest = v;
-    if (take_digits(&rest, &plain) && rest.len == 0 && plain <= (uint64_t)INT64_MAX / 1000000000)
+    if (take_digits(&rest, &plain) && rest.len == 0)
         return (int64_t)plain;
     return MSG_TTL_INVALID;
 }

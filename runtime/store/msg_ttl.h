@@ -30,7 +30,8 @@ static inline int64_t msg_expires(int64_t ts, int64_t ttl_s)
 /* The message is a schedule: it has a Nats-Schedule, whatever that says. */
 bool msg_has_schedule(slice hdr);
 
-/* The value of a header (exact name), blanks around it dropped; empty when it is missing. */
+/* The value of a header (exact name), blanks before it dropped, those behind it kept, as the Go server does;
+ * empty when it is missing. */
 slice msg_header(slice hdr, slice name);
 
 #endif
