@@ -1,7 +1,6 @@
-/* Backups: byte for byte what the Go server writes, restored from what it wrote and into it, and nothing left
- * behind by one that is not whole. */
+/* Backups: byte for byte what the Go server writes, restored from what it wrote, and nothing left behind
+ * by one that is not whole. test_store_interop_backup has the server itself. */
 #include "store_fixture.h"
-#include "go_server.h"
 #include "base/s2.h"
 #include "store/backup_json.h"
 #include "store/consumer_store.h"
@@ -558,136 +557,11 @@ static void test_pieces_are_small(void)
     CU_ASSERT_EQUAL(store_close(s, FIXTURE_NOW), STORE_OK);
 }
 
-/* ---- into the Go server ---- */
-
-static struct store *filled(struct fixture *f, char dir[256], const char *key)
-{
-    struct file_store_options o = small_options(f, dir);
-    o.block_size = 32000;
-    o.compress = true;
-    o.keys = (struct store_keys){.key = slice_str(key), .info = SLICE_LIT("$G")};
-    struct store *s;
-    static char body[3000];
-    CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &s), STORE_OK);
-    for (unsigned i = 1; i <= 400; i++) {
-        char subject[32];
-        uint64_t seq;
-        memset(body, 'a' + (int)(i % 26), sizeof body);
-        snprintf(subject, sizeof subject, "w.%u", i % 7);
-        struct store_append a = {.ts = FIXTURE_NOW + i,
-                                 .subject = slice_str(subject),
-                                 .hdr = i % 5 == 0 ? SLICE_LIT("NATS/1.0\r\nX-Key: v\r\n\r\n") : SLICE_EMPTY,
-                                 .data = slice_make(body, i * 37 % sizeof body)};
-        CU_ASSERT_EQUAL(store_append(s, &a, a.ts, &seq), STORE_OK);
-    }
-    bool removed;
-    for (uint64_t seq = 1; seq <= 400; seq += seq % 9 == 0 ? 1 : 11)
-        CU_ASSERT_EQUAL(store_remove(s, seq, STORE_REMOVE, &removed), STORE_OK);
-    CU_ASSERT_EQUAL(store_remove(s, 400, STORE_REMOVE, &removed), STORE_OK);
-    return s;
-}
-
-static void check_in_go(struct go_server *g, struct store *s)
-{
-    struct store_state st;
-    store_state(s, &st);
-    struct json *info = go_api(g, "STREAM.INFO", "WORK", "{\"deleted_details\":true}");
-    const struct json *state = json_get(info, "state");
-    CU_ASSERT_EQUAL(json_u64(json_get(state, "messages")), st.msgs);
-    CU_ASSERT_EQUAL(json_u64(json_get(state, "bytes")), st.bytes);
-    CU_ASSERT_EQUAL(json_u64(json_get(state, "first_seq")), st.first);
-    CU_ASSERT_EQUAL(json_u64(json_get(state, "last_seq")), st.last);
-    CU_ASSERT_EQUAL(json_u64(json_get(state, "num_deleted")), st.num_deleted);
-    CU_ASSERT_EQUAL(json_u64(json_get(state, "consumer_count")), 1);
-    json_free(info);
-    for (uint64_t seq = st.first; seq <= st.last; seq++) {
-        char body[64];
-        struct store_msg m;
-        enum store_rc rc = store_load(s, seq, &m);
-        snprintf(body, sizeof body, "{\"seq\":%llu}", (unsigned long long)seq);
-        struct json *answer = go_api(g, "STREAM.MSG.GET", "WORK", body);
-        const struct json *got = json_get(answer, "message");
-        CU_ASSERT_EQUAL(got != NULL, rc == STORE_OK);
-        if (got != NULL && rc == STORE_OK) {
-            size_t n, h;
-            uint8_t *data = go_base64(json_text(json_get(got, "data")), &n);
-            uint8_t *hdr = go_base64(json_text(json_get(got, "hdrs")), &h);
-            CU_ASSERT(slice_eq(m.data, slice_make(data, n)));
-            CU_ASSERT(slice_eq(m.hdr, slice_make(hdr, h)));
-            CU_ASSERT(slice_eq_str(m.subject, json_text(json_get(got, "subject"))));
-            CU_ASSERT_EQUAL(m.ts, fixture_time(json_text(json_get(got, "time"))));
-            free(data);
-            free(hdr);
-        }
-        json_free(answer);
-    }
-}
-
-/* covers: ST-233 ST-238 */
-static void test_restored_by_go(void)
-{
-    if (go_server_program() == NULL)
-        return;
-    struct fixture f, there;
-    struct go_server g;
-    char dir[256], request[2048];
-    fixture_start(&f, NULL);
-    fixture_start(&there, NULL);
-    struct store *s = filled(&f, dir, "a key");
-    struct store_state st;
-    struct byte_buf packed = {0}, state = {0};
-    struct consumer_state consumer = {.delivered = {3, 9}, .floor = {1, 3}};
-    seqmap_put(&consumer.pending, 5)->a = 2;
-    seqmap_put(&consumer.pending, 9)->a = 3;
-    seqmap_put(&consumer.redelivered, 5)->a = 1;
-    struct backup_consumer c = {.name = SLICE_LIT("dur"),
-                                .config = SLICE_LIT("{\"durable_name\":\"dur\",\"name\":\"dur\","
-                                                    "\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\","
-                                                    "\"replay_policy\":\"instant\",\"num_replicas\":0}"),
-                                .state = &consumer};
-    write_backup(s, &c, 1, FIXTURE_NOW, &packed);
-    store_state(s, &st);
-    backup_put_state(&state, &st, 1);
-    go_start(&g, there.dir, "", "", "");
-    snprintf(request, sizeof request,
-             "{\"config\":{\"name\":\"WORK\",\"subjects\":[\"w.>\"],\"retention\":\"limits\",\"storage\":"
-             "\"file\",\"num_replicas\":1,\"max_msgs\":-1,\"max_bytes\":-1},\"state\":%.*s}",
-             (int)state.len, (const char *)state.ptr);
-    struct json *answer = go_api(&g, "STREAM.RESTORE", "WORK", request);
-    const char *to = json_text(json_get(answer, "deliver_subject"));
-    CU_ASSERT_FATAL(to[0] != 0);
-    for (slice in = buf_view(&packed); in.len > 0;) {
-        slice part = slice_first(in, 131072);
-        json_free(go_request(&g, to, SLICE_EMPTY, part));
-        in = slice_from(in, part.len);
-    }
-    struct json *done = go_request(&g, to, SLICE_EMPTY, SLICE_EMPTY);
-    const struct json *error = json_get(done, "error");
-    CU_ASSERT_PTR_NULL(error);
-    if (error != NULL)
-        printf("%s\n", json_text(json_get(error, "description")));
-    check_in_go(&g, s);
-    struct json *ci = go_api(&g, "CONSUMER.INFO", "WORK.dur", "");
-    CU_ASSERT_EQUAL(json_u64(json_get(json_get(ci, "ack_floor"), "stream_seq")), 3);
-    CU_ASSERT_EQUAL(json_u64(json_get(json_get(ci, "delivered"), "stream_seq")), 9);
-    CU_ASSERT_EQUAL(json_u64(json_get(ci, "num_ack_pending")), 2);
-    json_free(ci);
-    json_free(done);
-    json_free(answer);
-    go_stop(&g, SIGTERM);
-    CU_ASSERT_EQUAL(store_close(s, FIXTURE_NOW), STORE_OK);
-    consumer_state_free(&consumer);
-    buf_free(&packed);
-    buf_free(&state);
-    fixture_stop(&there);
-    fixture_stop(&f);
-}
-
 static const struct unit_test tests[] = {
     UNIT_TEST(test_written_as_go_does),   UNIT_TEST(test_always_plain),
     UNIT_TEST(test_golden_restores),      UNIT_TEST(test_damaged_are_refused),
     UNIT_TEST(test_messages_of_a_backup), UNIT_TEST(test_old_backups_are_looked_at),
-    UNIT_TEST(test_pieces_are_small),     UNIT_TEST(test_restored_by_go),
+    UNIT_TEST(test_pieces_are_small),
 };
 
 UNIT_MAIN("store backup", tests)
