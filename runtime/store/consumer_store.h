@@ -34,7 +34,7 @@ enum store_rc consumer_store_open(const struct consumer_store_options *, struct 
                                   char why[64]);
 /* Write what is not written yet, free. */
 enum store_rc consumer_store_close(struct consumer_store *, int64_t now);
-/* Remove the folder, free. */
+/* Remove the folder, free. After an error the consumer is there whole at the next start, or not at all. */
 enum store_rc consumer_store_destroy(struct consumer_store *);
 
 /* The present state; good until the next change. */

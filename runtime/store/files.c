@@ -128,11 +128,13 @@ static void drop_set(struct disk *d, const char *dir, const char *suffix, const 
 enum store_rc files_replace_set(struct disk *d, const char *dir, const char *suffix,
                                 const struct files_entry *e, size_t count)
 {
-    const char *names[4];
-    enum store_rc rc = STORE_OK;
+    const char *names[4] = {NULL};
+    for (size_t i = 0; i < count; i++)
+        names[i] = e[i].name;
+    /* A set whose move has failed: its mark would stand for a mixture of both. */
+    enum store_rc rc = files_finish_set(d, dir, suffix, names, count);
     for (size_t i = 0; rc == STORE_OK && i < count; i++) {
         char path[DISK_PATH_MAX];
-        names[i] = e[i].name;
         if (!set_path(path, dir, names[i], suffix))
             return STORE_INVALID;
         if (i + 1 < count)

@@ -26,7 +26,8 @@ enum store_rc files_write(struct disk *, const char *path, slice bytes, const ch
 enum store_rc files_write_plain(struct disk *, const char *path, slice bytes);
 
 /* Replace several files of a folder as one: each is written as NAME+suffix first; once the last of them is
- * there, the replacement has happened. files_finish_set completes one that a crash cut short, and drops one
+ * there, the replacement has happened, even when moving them then fails and is told. files_finish_set (which
+ * the next files_replace_set does first) completes one that a crash cut short, and drops one
  * that had not happened. At most 4 files. */
 struct files_entry {
     const char *name;

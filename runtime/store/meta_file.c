@@ -1,5 +1,7 @@
 #include "store/meta_file.h"
 
+#include <errno.h>
+
 #define META_MAX (16u << 20)
 
 static const char *const update_set[] = {"meta.inf", "meta.sum"};
@@ -150,4 +152,21 @@ enum store_rc meta_write_keyed(struct disk *d, const char *dir, const struct has
     buf_free(&inf);
     buf_free(&dat);
     return rc;
+}
+
+enum store_rc meta_remove(struct disk *d, const char *dir)
+{
+    /* The marks of replacements first: they are what would bring it back. */
+    static const char *const names[] = {"meta.sum" UPDATE_SUFFIX, "meta.key" CONVERT_SUFFIX, "meta.inf"};
+    char path[DISK_PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!files_path(path, dir, names[i]))
+            return STORE_INVALID;
+        int rc = disk_unlink(d, path);
+        if (rc < 0 && rc != -ENOENT)
+            return files_rc(rc);
+        if (i > 0 && (rc = disk_sync_dir(d, dir)) < 0 && rc != -ENOENT)
+            return files_rc(rc);
+    }
+    return STORE_OK;
 }

@@ -50,4 +50,8 @@ enum store_rc meta_write_keyed(struct disk *, const char *dir, const struct hash
                                const struct store_keys *, slice context, random_fn, void *random_ctx,
                                slice json, const slice *state, struct crypt_key *key);
 
+/* Remove the document for good, and replacements of it that had not been moved into place: without it nothing
+ * else in the folder counts. It may be absent. */
+enum store_rc meta_remove(struct disk *, const char *dir);
+
 #endif

@@ -19,7 +19,7 @@ struct consumer_store {
     struct consumer_state state;
     bool loaded; /* o.dat was there */
     bool dirty;
-    int64_t written_at; /* STORE_TIME_NONE: never */
+    int64_t tried_at; /* the last write, even one that failed; STORE_TIME_NONE: none */
 };
 
 static struct hash_key sum_key(const struct consumer_store *c)
@@ -74,10 +74,8 @@ static enum store_rc write_state(struct consumer_store *c, int64_t now)
     if (rc == STORE_OK)
         rc = files_write(c->host.disk, path, buf_view(c->encrypted ? &sealed : &plain),
                          c->sync ? c->dir : NULL);
-    if (rc == STORE_OK) {
-        c->dirty = false;
-        c->written_at = now;
-    }
+    c->dirty = rc != STORE_OK;
+    c->tried_at = now;
     buf_free(&plain);
     buf_free(&sealed);
     return rc;
@@ -182,7 +180,7 @@ enum store_rc consumer_store_open(const struct consumer_store_options *o, struct
     c->policy = o->policy;
     c->sync = o->sync;
     c->keys = o->keys;
-    c->written_at = STORE_TIME_NONE;
+    c->tried_at = STORE_TIME_NONE;
     c->stream = copy_slice(o->stream);
     c->name = copy_slice(o->name);
     enum store_rc rc = c->stream == NULL || c->name == NULL ? STORE_NO_MEMORY : STORE_OK;
@@ -213,9 +211,17 @@ enum store_rc consumer_store_close(struct consumer_store *c, int64_t now)
     return rc;
 }
 
+/* Without its meta.inf (and what would bring one) it does not come back, whatever else a crash leaves of it.
+ */
+static enum store_rc remove_files(struct consumer_store *c)
+{
+    enum store_rc rc = meta_remove(c->host.disk, c->dir);
+    return rc == STORE_OK ? files_remove_tree(c->host.disk, c->dir) : rc;
+}
+
 enum store_rc consumer_store_destroy(struct consumer_store *c)
 {
-    enum store_rc rc = c->dir == NULL ? STORE_OK : files_remove_tree(c->host.disk, c->dir);
+    enum store_rc rc = c->dir == NULL ? STORE_OK : remove_files(c);
     free_store(c);
     return rc;
 }
@@ -301,11 +307,12 @@ enum store_rc consumer_store_write_meta(struct consumer_store *c, slice meta)
 enum store_rc consumer_store_flush(struct consumer_store *c, int64_t now, int64_t *due)
 {
     enum store_rc rc = STORE_OK;
-    bool early = c->written_at != STORE_TIME_NONE && now - c->written_at < CONSUMER_FLUSH_NS;
+    if (c->tried_at > now) /* the clock was set back */
+        c->tried_at = now;
+    bool early = c->tried_at != STORE_TIME_NONE && now - c->tried_at < CONSUMER_FLUSH_NS;
     if (c->dirty && !early)
         rc = write_state(c, now);
     if (due != NULL)
-        *due = !c->dirty ? STORE_TIME_NONE
-                         : (c->written_at == STORE_TIME_NONE ? now : c->written_at) + CONSUMER_FLUSH_NS;
+        *due = c->dirty ? c->tried_at + CONSUMER_FLUSH_NS : STORE_TIME_NONE;
     return rc;
 }
