@@ -3,46 +3,23 @@
 
 #include "store/format/stream_state.h"
 
-/* Calls for each deleted range between first and last: the holes of each block and those between blocks,
- * adjacent ones merged. */
-struct merger {
-    store_range_fn fn;
-    void *ctx;
-    uint64_t first; /* 0: none is held back */
-    uint64_t last;
-};
-
-static bool add_range(struct merger *m, uint64_t first, uint64_t last)
-{
-    if (m->first != 0 && first == m->last + 1) {
-        m->last = last;
-        return true;
-    }
-    bool go_on = m->first == 0 || m->fn(m->ctx, m->first, m->last);
-    m->first = first;
-    m->last = last;
-    return go_on;
-}
-
+/* What lies between two runs of live messages is one range, whether in a block or between two. */
 enum store_rc fs_deleted(struct store *s, store_range_fn fn, void *ctx)
 {
     const struct file_store *fs = fs_of(s);
     if (fs->closed)
         return STORE_CLOSED;
-    struct merger m = {.fn = fn, .ctx = ctx};
     uint64_t next = fs->first, first, last; /* what comes before `next` has been looked at */
     for (size_t i = 0; i < fs->block_count && fs->msg_count > 0; i++) {
         const struct block *b = fs->blocks[i];
         for (uint64_t from = b->first; block_live_run(b, from, &first, &last); from = last + 1) {
-            if (first > next && !add_range(&m, next, first - 1))
+            if (first > next && !fn(ctx, next, first - 1))
                 return STORE_OK;
             next = last + 1;
         }
     }
-    if (fs->msg_count > 0 && next <= fs->last && !add_range(&m, next, fs->last))
-        return STORE_OK;
-    if (m.first != 0)
-        fn(ctx, m.first, m.last);
+    if (fs->msg_count > 0 && next <= fs->last)
+        fn(ctx, next, fs->last);
     return STORE_OK;
 }
 

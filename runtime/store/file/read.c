@@ -85,6 +85,21 @@ enum store_rc fs_next(struct store *s, struct store_filter filter, uint64_t from
     return rc == STORE_EOF ? nothing(skip, fs->last) : rc;
 }
 
+/* The same downwards. */
+static enum store_rc prev_of_set(struct file_store *fs, const struct matcher *f, uint64_t from,
+                                 struct store_msg *m)
+{
+    size_t i = block_position(fs, from);
+    uint64_t near = i < fs->block_count ? fs->blocks[i]->first : last_block(fs)->first, first, last;
+    enum store_rc rc = walk_down(fs, f, from, near, m);
+    if (rc != STORE_EOF)
+        return rc;
+    if (!match_bounds(fs, f, &first, &last) || first >= near)
+        return STORE_EOF;
+    from = from < near ? from : near - 1;
+    return walk_down(fs, f, from < last ? from : last, first, m);
+}
+
 enum store_rc fs_prev(struct store *s, struct store_filter filter, uint64_t from, struct store_msg *m,
                       uint64_t *skip)
 {
@@ -92,12 +107,19 @@ enum store_rc fs_prev(struct store *s, struct store_filter filter, uint64_t from
     if (fs->closed)
         return STORE_CLOSED;
     struct matcher f = matcher_of(fs, filter);
-    uint64_t first, last;
+    uint64_t first = 0, last = 0;
     if (from > fs->last)
         from = fs->last;
-    if (fs->msg_count == 0 || from < fs->first || !match_bounds(fs, &f, &first, &last) || first > from)
+    if (fs->msg_count == 0 || from < fs->first)
         return nothing(skip, fs->first);
-    enum store_rc rc = walk_down(fs, &f, from < last ? from : last, first, m);
+    enum store_rc rc;
+    if (f.kind == MATCH_SET) {
+        rc = prev_of_set(fs, &f, from, m);
+    } else {
+        rc = match_bounds(fs, &f, &first, &last) && first <= from
+                 ? walk_down(fs, &f, from < last ? from : last, first, m)
+                 : STORE_EOF;
+    }
     if (rc == STORE_OK && f.kind == MATCH_LITERAL && from >= last)
         keep_last(fs, f.literal, m->seq);
     return rc == STORE_EOF ? nothing(skip, fs->first) : rc;

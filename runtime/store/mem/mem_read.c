@@ -1,7 +1,7 @@
 /* Messages out. */
 #include "store/mem/mem.h"
 
-/* Messages looked at before the subject index is asked where matches are at all; and in one batch. */
+/* Messages looked at, at least, before the subject index is asked where matches are; and in one batch. */
 #define NEAR       256
 #define BATCH_LOOK 4096
 
@@ -76,6 +76,13 @@ enum store_rc mem_subject_at(struct store *s, uint64_t seq, slice *subject)
 }
 
 /* ---- the next, the one before ---- */
+
+/* As many looks at messages as the subject index would need at subjects: so the wrong choice between both
+ * only doubles the work. */
+static uint64_t near(const struct mem_store *ms, const struct mem_filter *f)
+{
+    return f->kind == MEM_SET ? NEAR + subject_index_count(ms->subjects) : NEAR;
+}
 
 /* Look at up to `look` messages from `from` on: STORE_NOT_FOUND when there are more behind, with *from there.
  */
@@ -155,7 +162,7 @@ enum store_rc mem_next(struct store *s, struct store_filter filter, uint64_t fro
 {
     struct mem_store *ms = mem_of(s);
     struct mem_filter f = mem_filter_of(ms, filter);
-    enum store_rc rc = f.kind == MEM_NOTHING ? STORE_EOF : look_up(ms, &f, &from, NEAR, m);
+    enum store_rc rc = f.kind == MEM_NOTHING ? STORE_EOF : look_up(ms, &f, &from, near(ms, &f), m);
     if (rc == STORE_NOT_FOUND)
         rc = seek(ms, &f, from, nearest_above, m);
     if (rc == STORE_EOF && skip != NULL)
@@ -170,7 +177,7 @@ enum store_rc mem_prev(struct store *s, struct store_filter filter, uint64_t fro
     struct mem_filter f = mem_filter_of(ms, filter);
     if (from > ms->last)
         from = ms->last;
-    enum store_rc rc = f.kind == MEM_NOTHING ? STORE_EOF : look_down(ms, &f, &from, NEAR, m);
+    enum store_rc rc = f.kind == MEM_NOTHING ? STORE_EOF : look_down(ms, &f, &from, near(ms, &f), m);
     if (rc == STORE_NOT_FOUND)
         rc = seek(ms, &f, from, nearest_below, m);
     if (rc == STORE_EOF && skip != NULL)

@@ -127,21 +127,23 @@ enum store_rc mem_compact(struct store *s, uint64_t first, uint64_t *purged)
     return STORE_OK;
 }
 
-/* The oldest matches below `below` (0: no bound) go, at most `max`. */
-static void drop_matches(struct tally *t, const struct mem_filter *f, uint64_t below, uint64_t max)
+/* The oldest messages of one subject below `below` (0: no bound) go, at most `max`. */
+static void drop_subject(struct tally *t, slice subject, uint64_t below, uint64_t max)
 {
-    struct mem_store *ms = t->ms;
-    struct store_filter set = {&f->literal, 1};
-    struct store_msg m;
-    if (f->kind == MEM_SET)
-        set = f->set;
-    else if (f->kind == MEM_ALL)
-        set = STORE_ALL;
-    for (uint64_t seq = ms->first; t->msgs < max && mem_next(&ms->base, set, seq, &m, NULL) == STORE_OK;) {
-        if (below > 0 && m.seq >= below)
-            return;
-        seq = m.seq + 1;
-        drop(t, m.seq);
+    const struct subject_entry *e;
+    while (t->msgs < max && (e = subject_index_find(t->ms->subjects, subject)) != NULL &&
+           (below == 0 || e->first < below))
+        drop(t, e->first);
+}
+
+/* The same of all that a pattern matches: one look at each message. */
+static void drop_matches(struct tally *t, slice filter, uint64_t below, uint64_t max)
+{
+    struct mem_pages *p = &t->ms->pages;
+    uint64_t seq = t->ms->first;
+    for (; t->msgs < max && pages_next(p, seq, &seq) && (below == 0 || seq < below); seq++) {
+        if (store_subject_matches(mem_subject(pages_get(p, seq)), filter))
+            drop(t, seq);
     }
 }
 
@@ -160,9 +162,11 @@ enum store_rc mem_purge(struct store *s, slice filter, uint64_t below, uint64_t 
     subject_index_totals(ms->subjects, &filter, 1, &total, &subjects);
     if (total <= keep)
         return STORE_OK;
-    struct mem_filter f = mem_filter_of(ms, (struct store_filter){&filter, 1});
     struct tally t = {.ms = ms};
-    drop_matches(&t, &f, below, total - keep);
+    if (store_subject_has_wildcard(filter))
+        drop_matches(&t, all ? SLICE_LIT(">") : filter, below, total - keep);
+    else
+        drop_subject(&t, filter, below, total - keep);
     report_drops(&t);
     *purged = t.msgs;
     return STORE_OK;
