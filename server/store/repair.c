@@ -138,16 +138,31 @@ static enum store_rc copy_message(struct store *to, const struct store_msg *m, u
     return rc;
 }
 
-static enum store_rc copy_messages(struct salvage_run *r, struct store *from, struct store *to)
+/* The disk does not give what lies from here on. */
+static void tell_unread(struct salvage_run *r, const struct tree_stream *s, uint64_t from, enum store_rc rc)
+{
+    char text[128];
+    snprintf(text, sizeof text, "messages from %llu on are not salvaged: %s", (unsigned long long)from,
+             store_rc_text(rc));
+    tool_damage(r->tool, s, text);
+}
+
+static enum store_rc copy_messages(struct salvage_run *r, struct opened *o, struct store *to)
 {
     struct store_msg batch[64];
     struct store_state st;
     uint64_t at = 0, next;
     size_t n;
     enum store_rc rc = STORE_OK;
-    store_state(from, &st);
+    store_state(o->store, &st);
     next = st.first > 0 ? st.first : 1;
-    while (rc == STORE_OK && store_batch(from, STORE_ALL, at, batch, 64, &n, &at) == STORE_OK) {
+    while (rc == STORE_OK) {
+        uint64_t here = at > st.first ? at : st.first;
+        enum store_rc read = store_batch(o->store, STORE_ALL, at, batch, 64, &n, &at);
+        if (read != STORE_OK && read != STORE_EOF)
+            tell_unread(r, o->where, here, read);
+        if (read != STORE_OK)
+            break;
         for (size_t i = 0; rc == STORE_OK && i < n; i++) {
             rc = copy_message(to, &batch[i], &next);
             r->done += record_size(batch[i].subject.len, batch[i].hdr.len, batch[i].data.len);
@@ -184,9 +199,12 @@ static enum store_rc copy_consumer(struct salvage_run *r, struct opened *o, cons
     enum store_rc rc = consumer_store_open(&opt, &to, why);
     if (rc != STORE_OK)
         return rc;
-    rc = consumer_store_update(to, &c->state, true, now_ns(), why);
-    enum store_rc closed = consumer_store_close(to, now_ns());
-    return rc == STORE_OK ? closed : rc;
+    if (c->has_state)
+        rc = consumer_store_update(to, &c->state, true, now_ns(), why);
+    if (rc == STORE_OK)
+        return consumer_store_close(to, now_ns());
+    (void)consumer_store_destroy(to); /* without its state it would begin anew */
+    return rc;
 }
 
 static void copy_consumers(struct salvage_run *r, struct opened *o, const char *dir)
@@ -237,7 +255,7 @@ static enum store_rc copy_stream(struct salvage_run *r, struct opened *o, const 
     enum store_rc rc = file_store_open(&opt, &to);
     if (rc != STORE_OK)
         return rc;
-    rc = copy_messages(r, o->store, to);
+    rc = copy_messages(r, o, to);
     enum store_rc closed = store_close(to, now_ns());
     return rc == STORE_OK ? closed : rc;
 }

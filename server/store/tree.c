@@ -295,6 +295,7 @@ static void read_state(struct opened *o, const char *dir, const struct meta_file
         opened = crypt_open(&m->key, buf_view(&file), &plain);
     if (rc == STORE_OK && opened)
         rc = consumer_state_decode(&c->state, buf_view(m->encrypted ? &plain : &file), text, sizeof text);
+    c->has_state = rc == STORE_OK && file.len > 0;
     c->good = opened && (rc == STORE_OK || rc == STORE_NOT_FOUND);
     if (!c->good)
         snprintf(c->why, sizeof c->why, "o.dat: %s",

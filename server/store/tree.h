@@ -71,7 +71,8 @@ void opened_close(struct opened *);
 /* A consumer of a stream. */
 struct tree_consumer {
     char *name;
-    bool good; /* `state` and `config` are what its files say */
+    bool good;      /* `state` and `config` are what its files say */
+    bool has_state; /* there is an o.dat with something in it; else it starts by its deliver policy */
     char why[1200];
     struct consumer_state state;
     struct byte_buf config; /* its meta.inf document */

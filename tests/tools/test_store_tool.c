@@ -551,10 +551,34 @@ static void test_repair_golden(void)
     }
 }
 
+/* A consumer that is not salvaged is not there, where it would begin anew; one that has no state yet gets
+ * none, and starts by its deliver policy. */
+static void test_repair_consumers(void)
+{
+    char dir[64] = "/tmp/midge-store-tool-XXXXXX", cmd[1024];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    snprintf(cmd, sizeof cmd,
+             "cp -r " GOLDEN
+             "deletes-ttl-consumers/store %s/ && cd '%s/store/jetstream/$G/streams/WORK/obs' && "
+             "printf '\\026\\002\\005\\005\\001\\001\\000\\000' > explicit/o.dat && rm ackall/o.dat",
+             dir, dir);
+    CU_ASSERT_EQUAL_FATAL(system(cmd), 0);
+    struct ran r = run("repair %s/store %s/new", dir, dir);
+    CU_ASSERT_EQUAL(r.code, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.err, "consumer explicit is not salvaged"));
+    snprintf(cmd, sizeof cmd,
+             "cd '%s/new/jetstream/$G/streams/WORK/obs' && test ! -e explicit && test -e ackall/meta.inf && "
+             "test ! -e ackall/o.dat && test -e filtered/o.dat",
+             dir);
+    CU_ASSERT_EQUAL(system(cmd), 0);
+    drop(&r);
+    fixture_shell("rm -rf '%s'%s", dir, "");
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_golden),        UNIT_TEST(test_previous_key), UNIT_TEST(test_msgpack),
-    UNIT_TEST(test_filters),       UNIT_TEST(test_errors),       UNIT_TEST(test_damage),
-    UNIT_TEST(test_repair_golden),
+    UNIT_TEST(test_golden),        UNIT_TEST(test_previous_key),     UNIT_TEST(test_msgpack),
+    UNIT_TEST(test_filters),       UNIT_TEST(test_errors),           UNIT_TEST(test_damage),
+    UNIT_TEST(test_repair_golden), UNIT_TEST(test_repair_consumers),
 };
 
 UNIT_MAIN("store tool", tests)

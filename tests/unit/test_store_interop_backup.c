@@ -355,7 +355,7 @@ static void check_circle(const char *retention, const char *storage)
     fixture_stop(&from);
 }
 
-/* covers: ST-230 ST-233 */
+/* covers: ST-233 */
 static void test_backed_up_by_go(void)
 {
     if (go_server_program() == NULL)

@@ -538,6 +538,65 @@ static void test_power_goes_in_each_call(void)
     }
 }
 
+/* The backup of a stream of several blocks that are not in memory, as far as it goes. */
+static enum store_rc back_up(struct rig *r, struct byte_buf *out)
+{
+    struct file_store_options o = options(r);
+    struct store *s;
+    struct backup *b;
+    o.block_size = 300;
+    enum store_rc rc = file_store_open(&o, &s);
+    if (rc != STORE_OK)
+        return rc;
+    rc = backup_new(s, NULL, 0, NOW, &b);
+    for (bool end = false; rc == STORE_OK && !end;)
+        rc = backup_next(b, out, &end);
+    backup_free(b);
+    (void)store_close(s, NOW); /* on a disk that fails */
+    return rc;
+}
+
+/* A read that fails is told: there is no backup that merely lacks messages. */
+static void test_backup_of_a_failing_disk(void)
+{
+    struct byte_buf sound = {0};
+    bool failed = true;
+    for (uint64_t n = 0; failed; n++) {
+        struct rig r;
+        struct store *s;
+        struct byte_buf out = {0};
+        uint64_t seq;
+        start(&r, 1);
+        struct file_store_options o = options(&r);
+        o.block_size = 300;
+        CU_ASSERT_EQUAL_FATAL(file_store_open(&o, &s), STORE_OK);
+        for (int i = 0; i < 30; i++) {
+            struct store_append a = {.ts = NOW, .subject = SLICE_LIT("a"), .data = SLICE_LIT("some bytes")};
+            CU_ASSERT_EQUAL(store_append(s, &a, NOW, &seq), STORE_OK);
+        }
+        CU_ASSERT_EQUAL(store_close(s, NOW), STORE_OK);
+        down(&r);
+        up(&r);
+        if (sound.len == 0)
+            CU_ASSERT_EQUAL(back_up(&r, &sound), STORE_OK);
+        sim_disk_fail(r.sim, (struct sim_disk_rule){.ops = SIM_OP(SIM_READ) | SIM_OP(SIM_OPEN),
+                                                    .path = "*.blk",
+                                                    .after = n,
+                                                    .times = 1,
+                                                    .error = -EIO});
+        enum store_rc rc = back_up(&r, &out);
+        failed = sim_disk_counts(r.sim)->faults > 0;
+        CU_ASSERT(failed || rc == STORE_OK);
+        if (rc == STORE_OK)
+            CU_ASSERT(slice_eq(buf_view(&out), buf_view(&sound)));
+        CU_ASSERT_FATAL(n < 500);
+        buf_free(&out);
+        sim_disk_heal(r.sim);
+        stop(&r);
+    }
+    buf_free(&sound);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_extended_headers),
     UNIT_TEST(test_bad_extended_headers),
@@ -549,6 +608,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_restored_for_good),
     UNIT_TEST(test_each_call_fails),
     UNIT_TEST(test_power_goes_in_each_call),
+    UNIT_TEST(test_backup_of_a_failing_disk),
 };
 
 UNIT_MAIN("store restore", tests)
