@@ -396,11 +396,46 @@ static void test_files(void)
     fixture_stop(&f);
 }
 
+/* The number whose splitmix64 finalizer is y: each step the other way round. */
+static uint64_t unmix(uint64_t y)
+{
+    y ^= y >> 31 ^ y >> 62;
+    y *= UINT64_C(0x319642b2d24d8ec3);
+    y ^= y >> 27 ^ y >> 54;
+    y *= UINT64_C(0x96de1b173f119089);
+    return y ^ y >> 30 ^ y >> 60;
+}
+
+/* A restored state may have any sequences: none that can be chosen before all meet in one place of the table.
+ */
+static void test_chosen_sequences(void)
+{
+    struct seqmap m = {0};
+    size_t run = 0, longest = 0;
+    for (uint64_t i = 1; i <= 20000; i++)
+        CU_ASSERT_PTR_NOT_NULL_FATAL(seqmap_put(&m, unmix(i << 32)));
+    CU_ASSERT_EQUAL(m.count, 20000);
+    for (size_t i = 0; i < m.cap; i++) {
+        run = m.slots[i].key != 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    CU_ASSERT(longest < 2000);
+    struct seqmap copy;
+    CU_ASSERT_TRUE(seqmap_copy(&copy, &m));
+    for (uint64_t i = 1; i <= 20000; i++) {
+        CU_ASSERT_PTR_NOT_NULL(seqmap_get(&copy, unmix(i << 32)));
+        CU_ASSERT_TRUE(seqmap_remove(&m, unmix(i << 32)));
+    }
+    CU_ASSERT_EQUAL(m.count, 0);
+    seqmap_free(&m);
+    seqmap_free(&copy);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_deliveries),   UNIT_TEST(test_ack_explicit),     UNIT_TEST(test_other_policies),
     UNIT_TEST(test_updates),      UNIT_TEST(test_reconciled),       UNIT_TEST(test_when_it_is_written),
     UNIT_TEST(test_bytes),        UNIT_TEST(test_bad_file_is_kept), UNIT_TEST(test_files),
-    UNIT_TEST(test_previous_key),
+    UNIT_TEST(test_previous_key), UNIT_TEST(test_chosen_sequences),
 };
 
 UNIT_MAIN("store consumer", tests)

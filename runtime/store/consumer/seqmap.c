@@ -9,9 +9,11 @@ void seqmap_free(struct seqmap *m)
     *m = (struct seqmap){0};
 }
 
-/* Keys come in runs, so they need mixing: the finalizer of splitmix64. */
+/* Keys come in runs, so they need mixing: the finalizer of splitmix64, from a start that whoever chooses the
+ * keys does not know. */
 static size_t slot_of(const struct seqmap *m, uint64_t key)
 {
+    key ^= m->seed;
     key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
     key = (key ^ (key >> 27)) * 0x94d049bb133111ebu;
     return (size_t)(key ^ (key >> 31)) & (m->cap - 1);
@@ -40,6 +42,8 @@ static bool grow(struct seqmap *m)
     bigger.slots = calloc(bigger.cap, sizeof bigger.slots[0]);
     if (bigger.slots == NULL)
         return false;
+    /* Where memory lies differs from run to run; the order of the slots does not matter to anybody. */
+    bigger.seed = (uint64_t)(uintptr_t)bigger.slots * UINT64_C(0x9e3779b97f4a7c15);
     for (size_t i = 0; i < m->cap; i++) {
         if (m->slots[i].key != 0)
             *probe(&bigger, m->slots[i].key) = m->slots[i];
@@ -144,6 +148,7 @@ bool seqmap_copy(struct seqmap *to, const struct seqmap *from)
         return false;
     memcpy(to->slots, from->slots, from->cap * sizeof to->slots[0]);
     to->cap = from->cap;
+    to->seed = from->seed;
     to->count = from->count;
     return true;
 }

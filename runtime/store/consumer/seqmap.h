@@ -20,6 +20,7 @@ struct seqmap {
     struct seqmap_entry *slots;
     size_t cap; /* 0 or a power of two */
     size_t count;
+    uint64_t seed; /* of the hash */
 };
 
 void seqmap_free(struct seqmap *); /* leaves an empty map */
