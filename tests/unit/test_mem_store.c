@@ -299,15 +299,37 @@ static void test_handed_up_is_forgotten(void)
     store_close(s, NOW);
 }
 
+/* A message without a subject matches everything and no pattern. */
+static void test_no_subject(void)
+{
+    struct seen seen;
+    struct store *s = open_store(&seen, (struct mem_store_options){0});
+    slice star = SLICE_LIT("*");
+    struct store_filter f = {&star, 1};
+    struct store_msg m;
+    uint64_t count, purged;
+    const char *const subjects[] = {"", "a", "", "b.c", "a", ""};
+    for (int i = 0; i < 6; i++)
+        add(s, subjects[i], "", "x", NOW, 0);
+    for (uint64_t from = 1; from <= 6; from++) {
+        CU_ASSERT_EQUAL(store_pending(s, f, from, false, &count), STORE_OK);
+        CU_ASSERT_EQUAL(count, from <= 2 ? 2 : from <= 5);
+        CU_ASSERT_EQUAL(store_pending(s, STORE_ALL, from, false, &count), STORE_OK);
+        CU_ASSERT_EQUAL(count, 7 - from);
+    }
+    CU_ASSERT(store_next(s, f, 1, &m, NULL) == STORE_OK && m.seq == 2);
+    CU_ASSERT(store_prev(s, f, 6, &m, NULL) == STORE_OK && m.seq == 5);
+    CU_ASSERT_EQUAL(store_purge(s, SLICE_LIT(">"), 0, 1, &purged), STORE_OK);
+    CU_ASSERT_EQUAL(purged, 2);
+    CU_ASSERT(store_load(s, 1, &m) == STORE_OK && store_load(s, 2, &m) == STORE_NOT_FOUND);
+    store_close(s, NOW);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_highest_sequence),
-    UNIT_TEST(test_endless_ttl),
-    UNIT_TEST(test_handed_up_is_forgotten),
-    UNIT_TEST(test_sizes),
-    UNIT_TEST(test_remove),
-    UNIT_TEST(test_gaps),
-    UNIT_TEST(test_markers),
-    UNIT_TEST(test_expire_bounded),
-    UNIT_TEST(test_sparse),
+    UNIT_TEST(test_no_subject),     UNIT_TEST(test_highest_sequence),
+    UNIT_TEST(test_endless_ttl),    UNIT_TEST(test_handed_up_is_forgotten),
+    UNIT_TEST(test_sizes),          UNIT_TEST(test_remove),
+    UNIT_TEST(test_gaps),           UNIT_TEST(test_markers),
+    UNIT_TEST(test_expire_bounded), UNIT_TEST(test_sparse),
 };
 UNIT_MAIN("mem_store", tests)
