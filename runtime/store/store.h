@@ -350,8 +350,8 @@ static inline enum store_rc store_deleted(struct store *s, store_range_fn fn, vo
 {
     return s->ops->deleted(s, fn, ctx);
 }
-/* Count, first and last of the matches with sequence >= from. From above last: file store count 0 with the
- * stream's first and last, memory store all 0. */
+/* Count, first and last of the matches with sequence >= from. From above last, or of an emptied stream: file
+ * store count 0 with the stream's first and last, memory store all 0. */
 static inline enum store_rc store_filtered_state(struct store *s, slice filter, uint64_t from,
                                                  struct store_subject_state *st)
 {
