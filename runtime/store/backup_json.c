@@ -212,7 +212,7 @@ static bool each_member(slice json, member_fn fn, void *ctx)
         struct codec_json_token value = tok;
         ok = codec_json_skip(p, first, &tok, &text) && fn(ctx, &key, first, &value, text);
     }
-    ok = ok && e == CODEC_JSON_OBJECT_END;
+    ok = ok && e == CODEC_JSON_OBJECT_END && codec_json_next(p, &tok) == CODEC_JSON_END;
     free(p);
     return ok;
 }
@@ -340,10 +340,10 @@ bool backup_get_consumer(slice json, slice *config, struct consumer_state *state
 {
     struct consumer_parts p = {0};
     char why[64];
-    if (!each_member(json, take_consumer, &p) || p.config.len == 0)
+    if (!each_member(json, take_consumer, &p) || p.config.len == 0 || p.state.len == 0)
         return false;
     *config = p.config;
-    if (p.state.len > 0 && !each_member(p.state, take_consumer_state, state))
+    if (!each_member(p.state, take_consumer_state, state))
         return false;
     struct consumer_state none = {0};
     return consumer_state_check(&none, state, false, why, sizeof why) == NULL;

@@ -294,7 +294,7 @@ static void test_bytes(void)
     CU_ASSERT_EQUAL(seqmap_get(&back.pending, 17)->a, 0);
     CU_ASSERT_EQUAL(seqmap_get(&back.pending, 17)->b, 1007 * SECOND);
     consumer_state_free(&back);
-    for (size_t cut = 1; cut < b.len; cut++)
+    for (size_t cut = 1; cut + 1 < b.len; cut++)
         CU_ASSERT_EQUAL(consumer_state_decode(&back, slice_make(b.ptr, cut), text, sizeof text),
                         STORE_BAD_STATE);
     buf_free(&b);
@@ -431,11 +431,66 @@ static void test_chosen_sequences(void)
     seqmap_free(&copy);
 }
 
+/* As the Go server reads it: a file that ends among the redelivered ones has those that are whole. */
+static void test_cut_redelivered(void)
+{
+    static const uint8_t bytes[] = {22, 2, 0, 4, 3, 6, 0, 2, 1, 1, 2, 1};
+    for (size_t len = 7; len <= sizeof bytes; len++) {
+        struct consumer_state s = {0};
+        char text[64];
+        CU_ASSERT_EQUAL(consumer_state_decode(&s, slice_make(bytes, len), text, sizeof text), STORE_OK);
+        CU_ASSERT_EQUAL(s.delivered.stream, 6);
+        CU_ASSERT_EQUAL(s.redelivered.count, len < 10 ? 0 : len < sizeof bytes ? 1 : 2);
+        consumer_state_free(&s);
+    }
+}
+
+/* Without acknowledgements: a delivery that is known changes nothing. covers: ST-137 */
+static void test_known_delivery(void)
+{
+    const struct consumer_policy none = {.ack = CONSUMER_ACK_NONE};
+    struct consumer_state s = {0};
+    struct consumer_delivery d = {2, 10, 1, FIXTURE_NOW}, replayed = {2, 12, 1, FIXTURE_NOW};
+    CU_ASSERT_EQUAL(consumer_state_delivered(&s, &none, &d), STORE_OK);
+    CU_ASSERT_EQUAL(consumer_state_delivered(&s, &none, &replayed), STORE_OK);
+    CU_ASSERT_EQUAL(s.delivered.stream, 10);
+    CU_ASSERT_EQUAL(s.floor.stream, 10);
+    s.delivered.consumer = 5; /* of another policy before: only what moves takes the floor along */
+    struct consumer_delivery next = {4, 14, 1, FIXTURE_NOW};
+    CU_ASSERT_EQUAL(consumer_state_delivered(&s, &none, &next), STORE_OK);
+    CU_ASSERT_EQUAL(s.delivered.consumer, 5);
+    CU_ASSERT_EQUAL(s.floor.consumer, 2);
+    CU_ASSERT_EQUAL(s.floor.stream, 14);
+    consumer_state_free(&s);
+}
+
+/* Pending entries of a version 1 file have no consumer sequence: that of the acknowledgement counts, and the
+ * floor stops behind it. covers: ST-129 */
+static void test_acks_of_old_entries(void)
+{
+    struct consumer_state s = {.delivered = {9, 20}, .floor = {5, 15}};
+    seqmap_put(&s.pending, 17);
+    seqmap_put(&s.pending, 19);
+    CU_ASSERT_EQUAL(consumer_state_acked(&s, &explicit_policy, 6, 17), STORE_OK);
+    CU_ASSERT_EQUAL(s.floor.consumer, 6);
+    CU_ASSERT_EQUAL(s.floor.stream, 17);
+    consumer_state_free(&s);
+    /* All that was delivered is below: the floor is where the acknowledgement was. */
+    s = (struct consumer_state){.delivered = {6, 20}, .floor = {5, 15}};
+    seqmap_put(&s.pending, 17)->a = 6;
+    seqmap_put(&s.pending, 20)->a = 6;
+    CU_ASSERT_EQUAL(consumer_state_acked(&s, &explicit_policy, 6, 17), STORE_OK);
+    CU_ASSERT_EQUAL(s.floor.consumer, 6);
+    CU_ASSERT_EQUAL(s.floor.stream, 17);
+    consumer_state_free(&s);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_deliveries),   UNIT_TEST(test_ack_explicit),     UNIT_TEST(test_other_policies),
-    UNIT_TEST(test_updates),      UNIT_TEST(test_reconciled),       UNIT_TEST(test_when_it_is_written),
-    UNIT_TEST(test_bytes),        UNIT_TEST(test_bad_file_is_kept), UNIT_TEST(test_files),
-    UNIT_TEST(test_previous_key), UNIT_TEST(test_chosen_sequences),
+    UNIT_TEST(test_deliveries),     UNIT_TEST(test_ack_explicit),        UNIT_TEST(test_other_policies),
+    UNIT_TEST(test_updates),        UNIT_TEST(test_reconciled),          UNIT_TEST(test_when_it_is_written),
+    UNIT_TEST(test_bytes),          UNIT_TEST(test_bad_file_is_kept),    UNIT_TEST(test_files),
+    UNIT_TEST(test_previous_key),   UNIT_TEST(test_chosen_sequences),    UNIT_TEST(test_cut_redelivered),
+    UNIT_TEST(test_known_delivery), UNIT_TEST(test_acks_of_old_entries),
 };
 
 UNIT_MAIN("store consumer", tests)

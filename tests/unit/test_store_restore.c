@@ -446,6 +446,36 @@ static void test_names_in_a_configuration(void)
     check_meta("{\"\\u004eame\":\"x\",\"a\":1}", MADE ",\"a\":1}");
 }
 
+/* As in the Go server a consumer comes with both its parts. */
+static void test_parts_of_a_consumer(void)
+{
+    static const char *const bad[] = {
+        "",
+        "{}",
+        "{\"config\":{}}",
+        "{\"config\":{},\"state\":null}",
+        "{\"state\":{}}",
+        "{\"config\":[],\"state\":{}}",
+        "{\"config\":{},\"state\":{}} x",
+        "{\"config\":{},\"state\":{\"pending\":{\"0\":{}}}}",
+        "{\"config\":{},\"state\":{\"pending\":{\"1\":{}}}}", /* behind what was delivered */
+        "{\"config\":{},\"state\":{\"redelivered\":{\"18446744073709551616\":1}}}",
+        "{\"config\":{},\"state\":{\"ack_floor\":{\"stream_seq\":1}}}",
+        "{\"config\":{},\"state\":{\"ack_floor\":{\"consumer_seq\":-1}}}",
+    };
+    struct rig r;
+    start(&r, 1);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct byte_buf b = {0};
+        head(&b, 1, 1);
+        entry(&b, SLICE_LIT("consumers/c"), 0, bad[i]);
+        entry(&b, SLICE_LIT("a"), 1, "x");
+        entry(&b, SLICE_EMPTY, 0, "");
+        check_refused(&r, &b, NULL);
+    }
+    stop(&r);
+}
+
 /* A stream that is there stays, even when the disk cannot say so. */
 static void test_a_stream_is_not_taken_for_leftovers(void)
 {
@@ -598,17 +628,12 @@ static void test_backup_of_a_failing_disk(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_extended_headers),
-    UNIT_TEST(test_bad_extended_headers),
-    UNIT_TEST(test_sizes_that_lie),
-    UNIT_TEST(test_subjects_that_cannot_be),
-    UNIT_TEST(test_far_sequences),
-    UNIT_TEST(test_names_in_a_configuration),
-    UNIT_TEST(test_a_stream_is_not_taken_for_leftovers),
-    UNIT_TEST(test_restored_for_good),
-    UNIT_TEST(test_each_call_fails),
-    UNIT_TEST(test_power_goes_in_each_call),
-    UNIT_TEST(test_backup_of_a_failing_disk),
+    UNIT_TEST(test_extended_headers),        UNIT_TEST(test_bad_extended_headers),
+    UNIT_TEST(test_sizes_that_lie),          UNIT_TEST(test_subjects_that_cannot_be),
+    UNIT_TEST(test_far_sequences),           UNIT_TEST(test_names_in_a_configuration),
+    UNIT_TEST(test_parts_of_a_consumer),     UNIT_TEST(test_a_stream_is_not_taken_for_leftovers),
+    UNIT_TEST(test_restored_for_good),       UNIT_TEST(test_each_call_fails),
+    UNIT_TEST(test_power_goes_in_each_call), UNIT_TEST(test_backup_of_a_failing_disk),
 };
 
 UNIT_MAIN("store restore", tests)

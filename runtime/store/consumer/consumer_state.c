@@ -37,15 +37,23 @@ static enum store_rc count_redelivery(struct consumer_state *s, const struct con
     return STORE_OK;
 }
 
+/* Without acknowledgements the floor goes along with what is delivered. */
+static void move_both(struct consumer_state *s, const struct consumer_delivery *d)
+{
+    if (d->dseq > s->delivered.consumer)
+        s->delivered.consumer = s->floor.consumer = d->dseq;
+    if (d->sseq > s->delivered.stream)
+        s->delivered.stream = s->floor.stream = d->sseq;
+}
+
 enum store_rc consumer_state_delivered(struct consumer_state *s, const struct consumer_policy *p,
                                        const struct consumer_delivery *d)
 {
     if (p->ack == CONSUMER_ACK_NONE) {
         if (d->count != 1)
             return STORE_ACK_NONE;
-        raise_to(&s->delivered.consumer, d->dseq);
-        raise_to(&s->delivered.stream, d->sseq);
-        s->floor = s->delivered;
+        if (d->dseq > s->floor.consumer)
+            move_both(s, d);
         return STORE_OK;
     }
     if (d->dseq <= s->floor.consumer)
@@ -82,22 +90,20 @@ static const struct seqmap_entry *next_pending(const struct consumer_state *s)
     const struct seqmap_entry *lowest = NULL;
     for (size_t i = 0; i < s->pending.cap; i++) {
         const struct seqmap_entry *e = &s->pending.slots[i];
-        if (e->key > s->floor.stream && (lowest == NULL || e->key < lowest->key))
+        if (e->key > s->floor.stream && e->key <= s->delivered.stream &&
+            (lowest == NULL || e->key < lowest->key))
             lowest = e;
     }
     return lowest;
 }
 
 /* The floor moves to just before the next message that is still pending. An entry of a version 1 file has no
- * consumer sequence: it holds the consumer floor where it is. */
+ * consumer sequence: it holds the floor where it is. */
 static void move_floor(struct consumer_state *s)
 {
-    const struct seqmap_entry *e = next_pending(s);
-    if (e == NULL)
-        return;
-    if (e->a > 0)
-        s->floor.consumer = e->a - 1;
-    s->floor.stream = e->key - 1;
+    const struct seqmap_entry *e = s->delivered.consumer > s->floor.consumer ? next_pending(s) : NULL;
+    if (e != NULL && e->a > 0)
+        s->floor = (struct consumer_position){e->a - 1, e->key - 1};
 }
 
 enum store_rc consumer_state_acked(struct consumer_state *s, const struct consumer_policy *p, uint64_t dseq,
@@ -117,7 +123,7 @@ enum store_rc consumer_state_acked(struct consumer_state *s, const struct consum
         seqmap_remove_upto(&s->redelivered, sseq);
         return STORE_OK;
     }
-    if (e->a < dseq)
+    if (e->a > 0 && e->a < dseq)
         dseq = e->a;
     seqmap_remove(&s->pending, sseq);
     if (s->pending.count == 0) {
