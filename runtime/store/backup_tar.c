@@ -90,8 +90,8 @@ static bool apply_pax(slice in, struct member *m)
         if (!take_decimal(&rest, &len) || len > in.len || len < in.len - rest.len + 3 || rest.ptr[0] != ' ')
             return false;
         slice record = slice_from(slice_first(in, (size_t)len), in.len - rest.len + 1);
-        const uint8_t *equals = memchr(record.ptr, '=', record.len);
-        if (record.ptr[record.len - 1] != '\n' || equals == NULL)
+        const uint8_t *equals = record.len == 0 ? NULL : memchr(record.ptr, '=', record.len);
+        if (equals == NULL || record.ptr[record.len - 1] != '\n')
             return false;
         slice key = slice_first(record, (size_t)(equals - record.ptr));
         slice value = slice_from(slice_first(record, record.len - 1), key.len + 1);

@@ -10,8 +10,8 @@
 #include "store/backup.h"
 
 #define TAR_BLOCK    512u
-#define TAR_NAME_MAX 1024u          /* with its NUL */
-#define TAR_PAX_MAX  (1024u * 1024) /* bytes of an extended header */
+#define TAR_NAME_MAX 1024u      /* with its NUL */
+#define TAR_PAX_MAX  (1u << 20) /* bytes of an extended header */
 
 struct tar_reader {
     struct disk *disk;
