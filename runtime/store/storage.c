@@ -367,7 +367,7 @@ static bool can_journal(const struct storage_job *j)
         if (j->writes[i].len == 0)
             return false;
     }
-    return j->sync && j->rc == 0 && j->write_count > 0;
+    return j->sync && !j->direct && j->rc == 0 && j->write_count > 0;
 }
 
 static void add_to_journal(struct storage *st, const struct storage_job *j)

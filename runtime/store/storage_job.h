@@ -34,6 +34,7 @@ struct storage_job {
     const struct storage_write *writes;
     size_t write_count;
     bool sync;
+    bool direct;           /* ... the files themselves: they hold earlier bytes that were never synced */
     bool settle;           /* sync all that the journal alone holds for the store `dir`, then void it there */
     const char *dir;       /* the store's folder */
     const char *new_names; /* folder to sync before the job is complete; NULL: none */

@@ -797,6 +797,45 @@ static void test_replay_behind_the_end(void)
     stop(&r);
 }
 
+/* Where commits are not synced the power takes what came before an entry; what that remembers of removals
+ * counts all the same. */
+static void test_replay_behind_a_hole(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        uint64_t seq, purged;
+        struct store_append a = {.ts = NOW, .subject = SLICE_LIT("t")};
+        start(&r, seed);
+        r.o.sync = STORE_SYNC_NEVER;
+        up(&r);
+        r.o.sync = STORE_SYNC_ALWAYS;
+        struct store *other = open_other(&r);
+        r.o.sync = STORE_SYNC_NEVER;
+        put(&r, "aaabb");
+        drop(&r, 2, STORE_REMOVE); /* the second block remembers it */
+        put(&r, "a");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        put(&r, "a");
+        CU_ASSERT_EQUAL(store_commit(r.s), STORE_OK);
+        storage_run(r.storage);
+        storage_poll(r.host.port);
+        CU_ASSERT_EQUAL(store_purge(r.s, SLICE_LIT("b"), 0, 0, &purged), STORE_OK);
+        CU_ASSERT_EQUAL(purged, 2);
+        CU_ASSERT_EQUAL(store_append(other, &a, NOW, &seq), STORE_OK);
+        CU_ASSERT_EQUAL(store_commit(other), STORE_OK);
+        CU_ASSERT_EQUAL(store_commit(r.s), STORE_OK);
+        storage_run(r.storage);
+        storage_poll(r.host.port);
+        CU_ASSERT_FALSE(exists(&r, "/js/S/msgs/2.blk"));
+        sim_disk_crash(r.sim);
+        store_close(other, NOW);
+        die(&r, true);
+        CU_ASSERT_TRUE(has(&r, 1) && has(&r, 3) && has(&r, 6));
+        CU_ASSERT_FALSE(has(&r, 2));
+        stop(&r);
+    }
+}
+
 /* An entry that is shorter than the record that has taken its place. */
 static void test_replay_over_a_longer_record(void)
 {
@@ -1121,6 +1160,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_replay_over_a_damaged_length),
     UNIT_TEST(test_replay_over_a_compressed_block),
     UNIT_TEST(test_replay_behind_the_end),
+    UNIT_TEST(test_replay_behind_a_hole),
     UNIT_TEST(test_replay_over_a_longer_record),
     UNIT_TEST(test_replay_without_the_key),
     UNIT_TEST(test_failed_write),

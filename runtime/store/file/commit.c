@@ -251,6 +251,7 @@ static void submit_next(struct file_store *fs)
     c->job = (struct storage_job){.writes = &c->write, .done = on_done};
     c->job.write_count = b->file != NULL && (c->end > b->handed || b->handed == b->raw);
     c->job.sync = fs->sync == STORE_SYNC_ALWAYS;
+    c->job.direct = !c->job.sync; /* should it be synced for the files that go behind it */
     if (!fill_write(c, b, c->end) || !take_unlinks(fs, c)) {
         release_job(fs);
         start_again(fs, STORE_NO_MEMORY);

@@ -93,11 +93,11 @@ static bool is_older(const struct replay *rp, const struct journal_entry *e)
 /* Where in the run the block's content stops being the same. */
 static size_t same_until(const struct replay *rp, const uint8_t *run, size_t len, uint64_t offset)
 {
-    const uint8_t *have = rp->plain.ptr + offset;
-    size_t at = 0, have_len = rp->plain.len - (size_t)offset;
+    slice have = slice_from(buf_view(&rp->plain), (size_t)offset);
+    size_t at = 0;
     struct record r;
-    while (at < len && record_peek(run + at, len - at, &r) == RECORD_GOOD && at + r.size <= have_len &&
-           memcmp(run + at, have + at, r.size) == 0)
+    while (at < len && record_peek(run + at, len - at, &r) == RECORD_GOOD && at + r.size <= have.len &&
+           memcmp(run + at, have.ptr + at, r.size) == 0)
         at += r.size;
     return at;
 }
