@@ -65,7 +65,7 @@ enum store_rc restore_new(const struct restore_options *o, struct restore **out)
     r->tar = (struct tar_reader){.disk = r->disk, .opt = &r->opt};
     enum store_rc rc = files_remove_tree(r->disk, o->staging);
     if (rc == STORE_OK)
-        rc = files_make_dirs(r->disk, o->staging);
+        rc = files_make_dirs(r->disk, o->staging, false);
     if (rc == STORE_OK) {
         *out = r;
         return rc;
@@ -468,7 +468,7 @@ static enum store_rc make_way(struct restore *r, const char *dir, const char *pa
         return fail(r, STORE_INVALID, "stream name already in use, cannot restore");
     if (there != -ENOENT)
         return files_rc(there);
-    enum store_rc rc = files_make_dirs(r->disk, parent);
+    enum store_rc rc = files_make_dirs(r->disk, parent, true);
     return rc == STORE_OK ? files_remove_tree(r->disk, dir) : rc;
 }
 

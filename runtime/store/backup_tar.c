@@ -115,7 +115,7 @@ static enum store_rc open_file(struct tar_reader *t, const char *name)
         return STORE_INVALID;
     memcpy(folder, path, sizeof folder);
     *strrchr(folder, '/') = 0;
-    enum store_rc rc = files_make_dirs(t->disk, folder);
+    enum store_rc rc = files_make_dirs(t->disk, folder, false);
     return rc == STORE_OK
                ? files_rc(disk_open(t->disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNC, &t->file))
                : rc;

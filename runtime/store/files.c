@@ -162,10 +162,17 @@ enum store_rc files_finish_set(struct disk *d, const char *dir, const char *suff
         return move_set(d, dir, suffix, names, count);
     if (rc != -ENOENT)
         return files_rc(rc);
+    bool safe =
+        false; /* that there is no mark: were it to come back, it would stand for what is removed here */
     for (size_t i = 0; i + 1 < count; i++) {
         if (!set_path(path, dir, names[i], suffix))
             return STORE_INVALID;
-        rc = disk_unlink(d, path);
+        rc = disk_stat(d, path, &st);
+        if (rc == 0 && !safe)
+            rc = disk_sync_dir(d, dir);
+        safe |= rc == 0;
+        if (rc == 0)
+            rc = disk_unlink(d, path);
         if (rc < 0 && rc != -ENOENT)
             return files_rc(rc);
     }
@@ -263,7 +270,27 @@ enum store_rc files_sync_tree(struct disk *d, const char *dir)
     return sync_tree(d, dir, 0);
 }
 
-enum store_rc files_make_dirs(struct disk *d, const char *dir)
+#define FRESH_LEVELS 4 /* account, "streams", stream, and a folder of it */
+
+static size_t names_in(const char *path)
+{
+    size_t n = 0;
+    for (; *path != 0; path++)
+        n += *path == '/';
+    return n;
+}
+
+/* The name is durable with the folder it stands in. */
+static int sync_name(struct disk *d, char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return 0;
+    *slash = 0;
+    return disk_sync_dir(d, path);
+}
+
+enum store_rc files_make_dirs(struct disk *d, const char *dir, bool fresh)
 {
     char path[DISK_PATH_MAX];
     size_t len = strlen(dir);
@@ -275,19 +302,14 @@ enum store_rc files_make_dirs(struct disk *d, const char *dir)
         memcpy(path, dir, i);
         path[i] = 0;
         struct disk_stat st;
-        if (disk_stat(d, path, &st) == 0)
+        bool there = disk_stat(d, path, &st) == 0;
+        if (there && (!fresh || names_in(dir + i) >= FRESH_LEVELS))
             continue;
-        int rc = disk_mkdir(d, path);
-        if (rc < 0 && rc != -EEXIST)
+        int rc = there ? 0 : disk_mkdir(d, path);
+        if (rc == 0 || rc == -EEXIST)
+            rc = sync_name(d, path);
+        if (rc < 0)
             return files_rc(rc);
-        /* The new name is durable with the folder it stands in. */
-        char *slash = strrchr(path, '/');
-        if (slash != NULL && slash != path) {
-            *slash = 0;
-            rc = disk_sync_dir(d, path);
-            if (rc < 0)
-                return files_rc(rc);
-        }
     }
     return STORE_OK;
 }

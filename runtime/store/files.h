@@ -42,8 +42,10 @@ enum store_rc files_finish_set(struct disk *, const char *dir, const char *suffi
 enum store_rc files_remove_tree(struct disk *, const char *dir);
 /* Sync the names in a folder and in those below it, at most 8 deep. */
 enum store_rc files_sync_tree(struct disk *, const char *dir);
-/* Make the folder when it is missing, its parents too. */
-enum store_rc files_make_dirs(struct disk *, const char *dir);
+/* Make the folder when it is missing, its parents too, each name durable before the next is made. `fresh`: of
+ * the last few that are there the names are synced, too, as a process that was killed may have made them a
+ * moment ago. (So a document that is written into the folder afterwards tells that its name is durable.) */
+enum store_rc files_make_dirs(struct disk *, const char *dir, bool fresh);
 
 /* Names in a folder; free with files_free_list. STORE_NOT_FOUND when the folder is absent. */
 struct files_list {

@@ -312,7 +312,7 @@ static bool start_target(struct salvage_run *r, const char *out_dir)
         return false;
     }
     struct storage_options so = {.disk = r->disk, .dir = root};
-    if (files_make_dirs(r->disk, root) != STORE_OK || storage_open(&so, &r->storage) < 0) {
+    if (files_make_dirs(r->disk, root, true) != STORE_OK || storage_open(&so, &r->storage) < 0) {
         fprintf(stderr, "midge-store: %s: cannot be written\n", out_dir);
         return false;
     }

@@ -201,14 +201,14 @@ static bool stream_is_full(const struct crash_book *b, const struct store_state 
  *
  * Nothing records a removal by a subject's limit. When younger messages of the subject are removed, too, and
  * then all state but the blocks is lost, such a message is back, and in a full stream the oldest goes.
- * Without syncs the same may follow from a removal that the power has undone, though what came after it is
+ * Without order the same may follow from a removal that the power has undone, though what came after it is
  * there. */
 static bool crowded_out(const struct crash_book *b, const struct store_state *st, const struct crash_fate *f,
-                        bool weak, struct sight *seen)
+                        bool ordered, struct sight *seen)
 {
     const struct store_limits *l = &b->n.limits;
     bool full = stream_is_full(b, st, f);
-    if (weak)
+    if (!ordered)
         return full || subject_is_full(b, f);
     if (!full || l->max_per_subject <= 0 || seen->risen == 0)
         return false;
@@ -227,11 +227,11 @@ static void settle_absence(const struct crash_book *b, const struct store_state 
 
 /* What must be there is there. */
 static void judge_absent(struct crash_book *b, const struct store_state *st, uint64_t acked, bool ordered,
-                         bool weak, struct sight *seen)
+                         struct sight *seen)
 {
     for (size_t i = 0; i < b->fates; i++) {
         struct crash_fate *f = &b->fate[i];
-        if (lives(b, f) || f->died != 0 || crowded_out(b, st, f, weak, seen))
+        if (lives(b, f) || f->died != 0 || crowded_out(b, st, f, ordered, seen))
             continue;
         if (f->born <= acked)
             crash_fail(b, "message %llu (operation %llu) was acknowledged and is lost",
@@ -309,7 +309,7 @@ bool crash_book_judge(struct crash_book *b, struct store *s, uint64_t acked, boo
     struct sight seen = {0};
     store_state(s, &st);
     judge_present(b, s, &st, acked, &seen);
-    judge_absent(b, &st, acked, ordered, weak, &seen);
+    judge_absent(b, &st, acked, ordered, &seen);
     if (!weak)
         judge_last(b, &st, acked);
     same_limits(b, &st);

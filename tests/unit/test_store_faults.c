@@ -3,6 +3,8 @@
 #include "unit.h"
 #include "sim/sim_disk.h"
 #include "store/file_store.h"
+#include "store/format/hash.h"
+#include "store/meta_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -1088,6 +1090,72 @@ static void test_cut_after_a_failed_sync(void)
     }
 }
 
+/* What has come back in a truncation that failed is too much for the limits: it goes with the next
+ * maintenance.
+ */
+static void test_limits_after_a_failed_truncation(void)
+{
+    for (uint64_t after = 0; after < 12; after++) {
+        struct rig r;
+        struct store_state st;
+        start(&r, 1);
+        r.o.limits.max_msgs = 4;
+        up(&r);
+        put(&r, "aaaaaa");
+        fail(&r, SIM_OP(SIM_OPEN), "/js/S/msgs/1.blk", after, 1);
+        enum store_rc rc = store_truncate(r.s, 5, NOW);
+        CU_ASSERT(rc == STORE_OK || rc == STORE_IO);
+        sim_disk_heal(r.sim);
+        CU_ASSERT_EQUAL(store_maintain(r.s, NOW), STORE_OK);
+        store_state(r.s, &st);
+        CU_ASSERT(st.msgs <= 4);
+        stop(&r);
+    }
+}
+
+/* A process was killed before the name of the stream's folder was synced: who finds the folder sees to it. */
+static void test_folder_of_a_killed_process(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        start(&r, seed);
+        CU_ASSERT_EQUAL(disk_mkdir(r.disk, "/js/S"), 0);
+        CU_ASSERT_EQUAL(disk_mkdir(r.disk, "/js/S/msgs"), 0);
+        sim_disk_kill(r.sim);
+        sim_disk_start(r.sim);
+        up(&r);
+        put(&r, "a");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        die(&r, true);
+        CHECK(&r, 1);
+        stop(&r);
+    }
+}
+
+/* An update of meta.inf fails, and so does what would undo it: whatever the power leaves of both is one of
+ * the two documents. */
+static void test_update_that_can_not_be_undone(void)
+{
+    for (uint64_t seed = 1; seed <= 20 * SEEDS; seed++) {
+        struct rig r;
+        struct meta_file m;
+        struct hash_key sum = hash_key_of(SLICE_LIT("S"));
+        start(&r, seed);
+        up(&r);
+        fail(&r, SIM_OP(SIM_SYNC_DIR), "/js/S", 1, 2);
+        CU_ASSERT_EQUAL(store_update(r.s, &r.o.limits, SLICE_LIT("{\"new\":1}"), NOW), STORE_IO);
+        down(&r);
+        up(&r);
+        sim_disk_crash(r.sim);
+        down(&r);
+        sim_disk_start(r.sim);
+        up(&r);
+        CU_ASSERT_EQUAL(meta_read(r.disk, "/js/S", &sum, true, &r.o.keys, r.o.name, &m), META_GOOD);
+        meta_free(&m);
+        stop(&r);
+    }
+}
+
 /* A message whose time has come and which can not be read just now goes when it can. */
 static void test_expiry_is_tried_again(void)
 {
@@ -1172,6 +1240,9 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_failure_behind_a_removal),
     UNIT_TEST(test_sync_after_a_failed_one),
     UNIT_TEST(test_cut_after_a_failed_sync),
+    UNIT_TEST(test_limits_after_a_failed_truncation),
+    UNIT_TEST(test_folder_of_a_killed_process),
+    UNIT_TEST(test_update_that_can_not_be_undone),
     UNIT_TEST(test_expiry_is_tried_again),
     UNIT_TEST(test_replay_waits_for_the_key),
 };

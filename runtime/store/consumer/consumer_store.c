@@ -171,6 +171,16 @@ static void free_store(struct consumer_store *c)
     free(c);
 }
 
+/* Its folder; without its document in it that is a new one, however it came about. */
+static enum store_rc make_folder(struct consumer_store *c)
+{
+    char path[DISK_PATH_MAX];
+    struct disk_stat st;
+    if (!files_path(path, c->dir, "meta.inf"))
+        return STORE_INVALID;
+    return files_make_dirs(c->host.disk, c->dir, disk_stat(c->host.disk, path, &st) != 0);
+}
+
 enum store_rc consumer_store_open(const struct consumer_store_options *o, struct consumer_store **out,
                                   char why[64])
 {
@@ -190,7 +200,7 @@ enum store_rc consumer_store_open(const struct consumer_store_options *o, struct
     if (rc == STORE_OK && o->host != NULL) {
         c->host = *o->host;
         c->dir = strdup(o->dir);
-        rc = c->dir == NULL ? STORE_NO_MEMORY : files_make_dirs(c->host.disk, c->dir);
+        rc = c->dir == NULL ? STORE_NO_MEMORY : make_folder(c);
         if (rc == STORE_OK)
             rc = open_meta(c, o->meta);
         if (rc == STORE_OK)

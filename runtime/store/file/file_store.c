@@ -131,6 +131,15 @@ static bool copy_options(struct file_store *fs, const struct file_store_options 
     return true;
 }
 
+/* Without its document the folder is a new one, however it came about. */
+static bool is_fresh(struct file_store *fs)
+{
+    char path[DISK_PATH_MAX];
+    struct disk_stat st;
+    files_path(path, fs->dir, "meta.inf");
+    return disk_stat(fs->host.disk, path, &st) != 0;
+}
+
 /* The store's folders, and the purge that was cut off finished. */
 static enum store_rc open_folders(struct file_store *fs)
 {
@@ -138,12 +147,13 @@ static enum store_rc open_folders(struct file_store *fs)
     if (strlen(fs->dir) + 64 > DISK_PATH_MAX || fs->name_len == 0 || fs->name_len > 255)
         return STORE_INVALID;
     files_path(obs, fs->dir, "obs");
-    enum store_rc rc = files_make_dirs(fs->host.disk, fs->dir);
+    bool fresh = is_fresh(fs);
+    enum store_rc rc = files_make_dirs(fs->host.disk, fs->dir, fresh);
     if (rc == STORE_OK)
         rc = fs_finish_purge(fs);
     if (rc == STORE_OK)
-        rc = files_make_dirs(fs->host.disk, fs->msgs);
-    return rc == STORE_OK ? files_make_dirs(fs->host.disk, obs) : rc;
+        rc = files_make_dirs(fs->host.disk, fs->msgs, fresh);
+    return rc == STORE_OK ? files_make_dirs(fs->host.disk, obs, fresh) : rc;
 }
 
 /* Blocks that are not encrypted as configured are rewritten now: a start with a new key leaves nothing under

@@ -241,7 +241,10 @@ static enum store_rc reload_cut(struct file_store *fs, const struct live_runs *l
     fs->limits = (struct store_limits){.allow_ttl = limits.allow_ttl, .marker_ttl_ns = limits.marker_ttl_ns};
     enum store_rc rc = fs_reload(fs);
     fs->limits = limits;
-    return rc == STORE_OK ? drop_risen(fs, l) : rc;
+    if (rc == STORE_OK)
+        rc = drop_risen(fs, l);
+    fs->over_limits |= rc != STORE_OK;
+    return rc;
 }
 
 enum store_rc fs_truncate(struct store *s, uint64_t last, int64_t now)
