@@ -120,23 +120,31 @@ static int parent_of(const char *dir, char out[DISK_PATH_MAX])
     return 0;
 }
 
+/* The name is synced, or a power cut takes the folder with what is in it; with `again` that of one that is
+ * there, too. */
+static int make_folder(struct raft_files *f, const char *path, bool again)
+{
+    char parent[DISK_PATH_MAX];
+    int rc = disk_mkdir(f->disk, path);
+    if (rc == -EEXIST && !again)
+        return 0;
+    if (rc == 0 || rc == -EEXIST)
+        rc = parent_of(path, parent);
+    return rc == 0 ? disk_sync_dir(f->disk, parent) : rc;
+}
+
+/* Before the first vote or term was saved a process that was killed may have made them a moment ago. */
 static int make_folders(struct raft_files *f)
 {
     char path[DISK_PATH_MAX];
-    int rc = disk_mkdir(f->disk, f->dir);
-    if (rc == 0)
-        rc = parent_of(f->dir, path);
-    if (rc == 0)
-        rc = disk_sync_dir(f->disk, path);
-    if (rc == -EEXIST)
-        rc = 0;
+    struct disk_stat st;
+    if (!path_of(f, "tav.idx", path))
+        return -ENAMETOOLONG;
+    bool young = disk_stat(f->disk, path, &st) != 0;
+    int rc = make_folder(f, f->dir, young);
     if (rc == 0 && !path_of(f, "snapshots", path))
         rc = -ENAMETOOLONG;
-    if (rc == 0)
-        rc = disk_mkdir(f->disk, path);
-    if (rc == -EEXIST)
-        return 0;
-    return rc == 0 ? disk_sync_dir(f->disk, f->dir) : rc; /* or a power cut takes it with what is in it */
+    return rc == 0 ? make_folder(f, path, young) : rc;
 }
 
 int raft_files_open(struct raft_files *f, struct disk *disk, const char *dir, slice group, bool *fresh)

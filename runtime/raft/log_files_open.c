@@ -160,12 +160,14 @@ static int recover(struct file_log *l, bool *damaged)
 static int open_dir(struct file_log *l, const char *group_dir)
 {
     int rc = disk_mkdir(l->disk, l->dir);
-    if (rc == 0) /* or a power cut takes the folder with all that was synced in it */
-        rc = disk_sync_dir(l->disk, group_dir);
     if (rc != 0 && rc != -EEXIST)
         return rc;
     struct listing w = {l, 0};
     rc = disk_list(l->disk, l->dir, note_block, &w);
+    /* Or a power cut takes the folder with all that is going to be synced in it. (A process that was killed
+     * may have made it a moment ago.) */
+    if (rc == 0 && w.rc == 0 && l->block_count == 0)
+        rc = disk_sync_dir(l->disk, group_dir);
     if (rc != 0 || w.rc != 0)
         return w.rc != 0 ? w.rc : rc;
     if (l->block_count > 1)

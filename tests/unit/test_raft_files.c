@@ -201,6 +201,23 @@ static void a_power_cut_leaves_the_old_vote_or_the_new(void)
     CU_ASSERT(olds > 0 && news > 0);
 }
 
+static void a_folder_of_a_killed_process_is_made_durable(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        disk_begin(seed);
+        CU_ASSERT_EQUAL(disk_mkdir(disk, DIR_NAME), 0);
+        CU_ASSERT_EQUAL(disk_mkdir(disk, DIR_NAME "/snapshots"), 0);
+        sim_disk_kill(sim);
+        sim_disk_start(sim);
+        save_vote((struct raft_promise){.term = 4, .vote = A, .promise_index = 10, .promise_term = 4});
+        sim_disk_crash(sim);
+        sim_disk_start(sim);
+        struct raft_vote_state v = load_vote();
+        CU_ASSERT(v.p.term == 4 && v.p.vote == A && v.p.promise_index == 10);
+        disk_end();
+    }
+}
+
 static void a_failing_disk_is_reported(void)
 {
     for (uint64_t after = 0; after < 8; after++) {
@@ -393,6 +410,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(a_later_term_of_the_reference_counts),
     UNIT_TEST(a_flipped_bit_leaves_the_other_copy_of_a_promise),
     UNIT_TEST(a_power_cut_leaves_the_old_vote_or_the_new),
+    UNIT_TEST(a_folder_of_a_killed_process_is_made_durable),
     UNIT_TEST(a_failing_disk_is_reported),
     UNIT_TEST(peers_survive_a_flipped_bit),
     UNIT_TEST(a_commit_that_does_not_add_up_is_none),

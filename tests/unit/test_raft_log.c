@@ -230,6 +230,27 @@ static void a_synced_entry_survives_a_power_cut(void)
     CU_ASSERT(cuts > 50 && lost > 10);
 }
 
+static void a_folder_of_a_killed_process_is_made_durable(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        bool damaged;
+        begin(seed);
+        CU_ASSERT_EQUAL(disk_mkdir(sim_disk_base(sim), DIR_NAME "/msgs"), 0);
+        sim_disk_kill(sim);
+        sim_disk_start(sim);
+        struct raft_log *l = open_at(0, false, &damaged);
+        CU_ASSERT_EQUAL(raft_log_append(l, body_of(1, 1), 1), 0);
+        CU_ASSERT_EQUAL(sync_log(l), 0);
+        raft_log_close(l);
+        sim_disk_crash(sim);
+        sim_disk_start(sim);
+        l = open_at(0, false, &damaged);
+        CU_ASSERT_EQUAL(l->last, 1);
+        raft_log_close(l);
+        end();
+    }
+}
+
 /* ---- damage ---- */
 
 /* A flipped bit is found when the log is opened, which ends before it, and when the entry is read. covers:
@@ -332,6 +353,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(it_does_what_a_list_does),
     UNIT_TEST(in_memory_too),
     UNIT_TEST(a_synced_entry_survives_a_power_cut),
+    UNIT_TEST(a_folder_of_a_killed_process_is_made_durable),
     UNIT_TEST(a_flipped_bit_ends_the_log_before_it),
     UNIT_TEST(nothing_is_in_the_clear),
     UNIT_TEST(a_failing_disk_is_reported),
