@@ -1132,6 +1132,28 @@ static void test_folder_of_a_killed_process(void)
     }
 }
 
+/* A purge whose last step is seen and may not be on disk: nothing older goes before it is. */
+static void test_purge_is_made_durable(void)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct rig r;
+        uint64_t purged;
+        struct store_state st;
+        start(&r, seed);
+        up(&r);
+        put(&r, "aaaa");
+        CU_ASSERT_EQUAL(store_sync_now(r.s), STORE_OK);
+        fail(&r, SIM_OP(SIM_SYNC_DIR), "/js/S/__new_msgs__", 0, 1);
+        fail(&r, SIM_OP(SIM_SYNC_DIR), "/js/S/msgs", 1, 9);
+        CU_ASSERT_EQUAL(store_purge(r.s, SLICE_EMPTY, 0, 0, &purged), STORE_IO);
+        sim_disk_heal(r.sim);
+        die(&r, true);
+        store_state(r.s, &st);
+        CU_ASSERT_EQUAL(st.last, 4);
+        stop(&r);
+    }
+}
+
 /* An update of meta.inf fails, and so does what would undo it: whatever the power leaves of both is one of
  * the two documents. */
 static void test_update_that_can_not_be_undone(void)
@@ -1242,6 +1264,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_cut_after_a_failed_sync),
     UNIT_TEST(test_limits_after_a_failed_truncation),
     UNIT_TEST(test_folder_of_a_killed_process),
+    UNIT_TEST(test_purge_is_made_durable),
     UNIT_TEST(test_update_that_can_not_be_undone),
     UNIT_TEST(test_expiry_is_tried_again),
     UNIT_TEST(test_replay_waits_for_the_key),

@@ -75,9 +75,12 @@ static enum store_rc undo_purge(struct file_store *fs, const char *fresh, const 
     return removed == STORE_OK ? files_rc(disk_sync_dir(fs->host.disk, fs->dir)) : removed;
 }
 
+/* The block's arrival is made durable first: whoever moved it may have been killed before, or have failed. */
 static enum store_rc redo_purge(struct file_store *fs, const char *fresh)
 {
-    enum store_rc rc = files_remove_tree(fs->host.disk, fs->msgs);
+    enum store_rc rc = files_rc(disk_sync_dir(fs->host.disk, fresh));
+    if (rc == STORE_OK)
+        rc = files_remove_tree(fs->host.disk, fs->msgs);
     if (rc != STORE_OK)
         return rc;
     int disk_rc = disk_rename(fs->host.disk, fresh, fs->msgs);
