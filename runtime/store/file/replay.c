@@ -97,7 +97,7 @@ static size_t same_until(const struct replay *rp, const uint8_t *run, size_t len
     size_t at = 0;
     struct record r;
     while (at < len && record_peek(run + at, len - at, &r) == RECORD_GOOD && at + r.size <= have.len &&
-           memcmp(run + at, have.ptr + at, r.size) == 0)
+           memcmp(run + at, slice_ptr(have) + at, r.size) == 0)
         at += r.size;
     return at;
 }
