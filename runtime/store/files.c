@@ -162,8 +162,9 @@ enum store_rc files_finish_set(struct disk *d, const char *dir, const char *suff
         return move_set(d, dir, suffix, names, count);
     if (rc != -ENOENT)
         return files_rc(rc);
-    bool safe =
-        false; /* that there is no mark: were it to come back, it would stand for what is removed here */
+    /* That there is no mark is made safe first: were it to come back, it would stand for what is removed
+     * here. */
+    bool safe = false;
     for (size_t i = 0; i + 1 < count; i++) {
         if (!set_path(path, dir, names[i], suffix))
             return STORE_INVALID;

@@ -108,17 +108,16 @@ static void walk_block(struct check *c, const char *name, struct byte_buf *plain
     struct salvage s = salvage_of(plain->ptr, plain->len, &key);
     struct record r;
     struct damage d;
-    size_t at, mended = 0;
+    size_t at;
     enum salvage_rc rc;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
         if (rc == SALVAGE_DAMAGE) {
             add_damage(c, name, &d);
             continue;
         }
-        if (s.mended > mended)
+        if (s.mended)
             check_add(c, at_record(FINDING_DAMAGE, name, at, &r),
                       "the record is damaged, and its checksum tells how to mend it");
-        mended = s.mended;
         b->messages += r.kind == RECORD_MESSAGE;
         if (r.kind == RECORD_TOMBSTONE || r.seq == 0)
             continue;

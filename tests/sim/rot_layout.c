@@ -107,10 +107,9 @@ void rot_layout_block(struct rot_layout *l, struct disk *d, const struct file_st
                                            .seq = r.seq,
                                            .kind = r.kind,
                                            .blind = blind ? at + RECORD_HEAD - 2 : UINT64_MAX});
-            whole |= rc == SALVAGE_DAMAGE;
+            whole |= rc == SALVAGE_DAMAGE || s.mended;
             l->broken |= rc == SALVAGE_DAMAGE;
         }
-        whole |= s.mended > 0;
     }
     for (size_t i = first; whole && i < l->count; i++) {
         l->record[i].at = 0;

@@ -149,14 +149,12 @@ static enum store_rc index_records(struct block *b, struct image *m)
     struct damage d;
     size_t at;
     uint64_t last = 0, live = 0;
-    size_t mended = 0;
     bool damaged = false;
     enum salvage_rc rc;
     m->count = 0;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
-        if (s.mended > mended && !b->compressed)
+        if (s.mended && !b->compressed)
             heal(b, m, at, r.size);
-        mended = s.mended;
         if (rc == SALVAGE_DAMAGE) {
             if (!b->damaged)
                 fs_log(b->fs, 2, "Block %u: %zu damaged bytes at offset %zu", b->index, d.len, d.at);

@@ -97,7 +97,9 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
     struct damage d, open = {0};
     size_t at;
     enum salvage_rc rc;
+    bool mended = false;
     while ((rc = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
+        mended |= s.mended;
         if (open.len > 0) {
             report_damage(rb, b, &open, rc == SALVAGE_RECORD && r.kind != RECORD_TOMBSTONE ? r.seq : 0);
             open.len = 0;
@@ -133,7 +135,7 @@ static enum store_rc scan(struct rebuild *rb, struct block *b, struct byte_buf *
     }
     if (open.len > 0)
         report_damage(rb, b, &open, 0);
-    if (s.mended > 0 && !rb->damaged) {
+    if (mended && !rb->damaged) {
         rb->damaged = true;
         buf_bytes(&rb->sound, plain->ptr, rb->torn ? rb->good_end : plain->len);
     }

@@ -51,7 +51,7 @@ static int look_at(struct replay *rp, struct block *b)
 {
     struct record r;
     struct damage d;
-    size_t at, mended = 0;
+    size_t at;
     enum salvage_rc walked;
     if (rp->seen == b->index)
         return 0;
@@ -60,10 +60,8 @@ static int look_at(struct replay *rp, struct block *b)
     rp->sealed = b->compressed;
     struct salvage s = salvage_of(rp->plain.ptr, rc == STORE_OK && !rp->sealed ? rp->plain.len : 0, &b->hash);
     while (rc == STORE_OK && (walked = salvage_next(&s, &r, &at, &d)) != SALVAGE_END) {
-        bool sound = walked == SALVAGE_RECORD && s.mended == mended;
-        if (sound && !add_extent(rp, at, at + r.size))
+        if (walked == SALVAGE_RECORD && !s.mended && !add_extent(rp, at, at + r.size))
             rc = STORE_NO_MEMORY;
-        mended = s.mended;
     }
     rp->seen = files_trouble(rc) ? 0 : b->index;
     return rc == STORE_NO_MEMORY ? -ENOMEM : files_trouble(rc) ? -EIO : 0;

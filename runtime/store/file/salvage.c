@@ -113,6 +113,7 @@ static void take_claims(const struct salvage *s, struct damage *d)
 enum salvage_rc salvage_next(struct salvage *s, struct record *r, size_t *place, struct damage *d)
 {
     size_t at = s->at;
+    s->mended = false;
     if (at >= s->len)
         return SALVAGE_END;
     *place = at;
@@ -124,7 +125,7 @@ enum salvage_rc salvage_next(struct salvage *s, struct record *r, size_t *place,
     size_t hopped = fault == RECORD_CHECKSUM ? hop(s, at) : 0;
     size_t until = hopped > 0 ? hopped : s->len, next = search(s, at, until);
     if (mend_length(s, at, next, r) || mend_bit(s, at, r)) {
-        s->mended++;
+        s->mended = true;
         s->at += r->size;
         return SALVAGE_RECORD;
     }

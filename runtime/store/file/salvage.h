@@ -25,7 +25,7 @@ struct salvage {
     size_t len;
     size_t at;
     const struct hash_key *key;
-    size_t mended;     /* records that were put right so far */
+    bool mended;       /* the record that was given last was put right */
     uint64_t work;     /* bytes that may still be hashed in searches, */
     uint64_t bit_work; /* and for wrong bits */
 };
