@@ -18,12 +18,6 @@ struct store_fuzz {
     struct file_store_options o;
 };
 
-static inline void store_fuzz_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 static inline void store_fuzz_start(struct store_fuzz *f)
 {
     *f = (struct store_fuzz){.sched = sched_new(1)};
@@ -34,7 +28,7 @@ static inline void store_fuzz_start(struct store_fuzz *f)
     f->host = (struct store_host){.disk = so.disk,
                                   .port = storage_port_new(f->storage, NULL, NULL),
                                   .cache = store_cache_new(1 << 20),
-                                  .random = store_fuzz_random,
+                                  .random = sched_bytes,
                                   .random_ctx = f->sched};
     f->o = (struct file_store_options){.host = &f->host,
                                        .dir = STORE_FUZZ_DIR,

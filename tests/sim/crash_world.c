@@ -19,12 +19,6 @@ bool crash_one_in(struct crash_world *m, uint64_t n)
     return crash_below(m, n) == 0;
 }
 
-static void on_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 /* A process that is killed between a failed sync and its answer to it leaves bytes that are visible and will
  * never be written: nobody can tell. So where calls have failed the machine goes with it. */
 static void switch_off(struct crash_world *m, bool power)
@@ -256,7 +250,7 @@ bool crash_up(struct crash_world *m)
     m->host = (struct store_host){.disk = m->so.disk,
                                   .port = storage_port_new(m->storage, NULL, NULL),
                                   .cache = store_cache_new(20000),
-                                  .random = on_random,
+                                  .random = sched_bytes,
                                   .random_ctx = m->sched};
     for (size_t i = 0; i < m->streams; i++) {
         struct crash_stream *t = &m->stream[i];

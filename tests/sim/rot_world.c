@@ -34,12 +34,6 @@ void rot_want_ok(struct rot_stream *t, const char *what, enum store_rc rc)
 
 /* ---- hooks ---- */
 
-static void on_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 static void on_log(void *ctx, int level, const char *line)
 {
     struct rot_stream *t = ctx;
@@ -126,7 +120,7 @@ bool rot_up(struct rot_world *m)
     m->host = (struct store_host){.disk = m->so.disk,
                                   .port = storage_port_new(m->storage, NULL, NULL),
                                   .cache = store_cache_new(20000),
-                                  .random = on_random,
+                                  .random = sched_bytes,
                                   .random_ctx = m->sched};
     for (size_t i = 0; i < m->streams && m->report[0] == 0; i++) {
         struct rot_stream *t = &m->stream[i];

@@ -106,6 +106,12 @@ bool sched_chance(struct sched *s, double p)
     return (double)(sched_rand(s) >> 11) * 0x1.0p-53 < p;
 }
 
+void sched_bytes(void *sched, void *buf, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(sched);
+}
+
 static bool before(const struct sched_event *a, const struct sched_event *b)
 {
     if (a->at != b->at)

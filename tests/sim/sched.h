@@ -36,5 +36,7 @@ uint64_t sched_rand(struct sched *s);
 uint64_t sched_below(struct sched *s, uint64_t n);              /* uniform in 0..n-1; n > 0 */
 int64_t sched_between(struct sched *s, int64_t lo, int64_t hi); /* uniform in lo..hi */
 bool sched_chance(struct sched *s, double p);
+void sched_bytes(void *sched, void *buf,
+                 size_t len); /* for whoever takes a function that gives random bytes */
 
 #endif

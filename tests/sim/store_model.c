@@ -800,12 +800,6 @@ static void on_changed(void *ctx, int64_t msgs, int64_t bytes, uint64_t seq, sli
     d->bytes += bytes;
 }
 
-static void on_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 static void on_lost(void *ctx, struct store_lost what)
 {
     (void)what;
@@ -852,7 +846,7 @@ static void start(struct model *m)
     m->host = (struct store_host){.disk = so.disk,
                                   .port = storage_port_new(m->storage, NULL, NULL),
                                   .cache = store_cache_new(one_in(m, 2) ? 1 << 20 : 20000),
-                                  .random = on_random,
+                                  .random = sched_bytes,
                                   .random_ctx = m->sched};
     m->file =
         (struct file_store_options){.host = &m->host,

@@ -30,12 +30,6 @@ struct rig {
     char why[256];
 };
 
-static inline void on_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 static inline void up(struct rig *r)
 {
     struct storage_options so = {.disk = r->disk, .dir = "/js"};
@@ -43,7 +37,7 @@ static inline void up(struct rig *r)
     r->host = (struct store_host){.disk = r->disk,
                                   .port = storage_port_new(r->storage, NULL, NULL),
                                   .cache = store_cache_new(1 << 20),
-                                  .random = on_random,
+                                  .random = sched_bytes,
                                   .random_ctx = r->sched};
 }
 

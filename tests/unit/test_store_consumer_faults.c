@@ -21,18 +21,13 @@ struct rig {
     struct consumer_store *c;
 };
 
-static void on_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 static void start(struct rig *r, uint64_t seed, bool encrypted)
 {
     *r = (struct rig){.sched = sched_new(seed)};
     r->sim = sim_disk_new(r->sched);
     sim_disk_mkdirs(r->sim, "/js/S/obs");
-    r->host = (struct store_host){.disk = sim_disk_base(r->sim), .random = on_random, .random_ctx = r->sched};
+    r->host =
+        (struct store_host){.disk = sim_disk_base(r->sim), .random = sched_bytes, .random_ctx = r->sched};
     r->o = (struct consumer_store_options){.host = &r->host,
                                            .dir = DIR,
                                            .stream = SLICE_LIT("S"),

@@ -28,12 +28,6 @@ struct rig {
     unsigned losses; /* reported */
 };
 
-static void on_random(void *ctx, void *buf, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sched_rand(ctx);
-}
-
 static void on_wake(void *ctx)
 {
     (void)ctx;
@@ -81,7 +75,7 @@ static enum store_rc try_up(struct rig *r)
     r->host = (struct store_host){.disk = r->disk,
                                   .port = storage_port_new(r->storage, NULL, NULL),
                                   .cache = store_cache_new(1 << 20),
-                                  .random = on_random,
+                                  .random = sched_bytes,
                                   .random_ctx = r->sched};
     enum store_rc rc = file_store_open(&r->o, &r->s);
     r->s = rc == STORE_OK ? r->s : NULL;
